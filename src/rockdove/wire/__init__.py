@@ -1,0 +1,1 @@
+"""Bytes to commands and back: the part that server and SDK share."""
