@@ -1,0 +1,257 @@
+"""A data directory: its SQLite file, the schema in it, the lock of the server that serves it."""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.records import DEFAULT_NAME, Tenant
+
+DATABASE: Final = "rockdove.db"
+SERVE_LOCK: Final = "serve.lock"
+
+_BUSY_SECONDS: Final = 5.0
+_PRAGMAS: Final = (
+    "journal_mode = WAL",
+    "synchronous = FULL",  # durable first (protocol §4): NORMAL loses acknowledged messages in a power cut
+    "foreign_keys = ON",
+    "cache_size = -65536",  # 64 MiB
+    "mmap_size = 268435456",
+    "journal_size_limit = 67108864",  # a WAL that once grew is cut back to this
+    "temp_store = MEMORY",
+)
+_PASSING: Final = frozenset(  # a later transaction may succeed
+    {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL}
+)
+_BROKEN: Final = frozenset(  # what the file holds is no longer known
+    {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}
+)
+
+
+class DataDirectoryError(Exception):
+    """The data directory cannot be used; the text is one line for people that says what to do."""
+
+
+class _Migration(NamedTuple):
+    number: int
+    checksum: str  # SHA-256, hexadecimal
+    script: str
+
+
+def open_database(directory: Path) -> sqlite3.Connection:
+    """Open the database in `directory` with the newest schema; both are made, for the owner alone, when missing.
+
+    The connection is in autocommit mode and waits up to 5 seconds for another writer. Any number of
+    processes may do this at the same time. Raises DataDirectoryError.
+    """
+    path = directory / DATABASE
+    with _alone_in(directory):
+        _create_file(path)
+        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        try:
+            for pragma in _PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+            _migrate(connection, path)
+        except sqlite3.Error as error:
+            connection.close()
+            if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+                raise _foreign(path) from None
+            raise DataDirectoryError(f"{path} cannot be opened: {error}") from None
+        except (StoreUnavailable, StoreFailed) as error:
+            connection.close()
+            raise DataDirectoryError(f"{path} cannot be migrated: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+@contextmanager
+def lock_for_serving(directory: Path) -> Iterator[None]:
+    """Be the only server on `directory` (made when missing) until the end of the block; the kernel unlocks after a crash.
+
+    Raises DataDirectoryError, which names the process that serves it already.
+    """
+    _create_directory(directory)
+    path = directory / SERVE_LOCK
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    with os.fdopen(descriptor, "r+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            process = file.read().strip() or "unknown"
+            reason = f"{directory} is already served by process {process}; stop it first or choose another data directory"
+            raise DataDirectoryError(reason) from None
+        file.truncate()
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """One durable transaction that takes the write lock at once: all of the block, or after an exception none of it.
+
+    Raises StoreUnavailable (busy, disk full: nothing was stored) or StoreFailed (do not trust the file any more).
+    """
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        yield
+        connection.execute("COMMIT")
+    except BaseException as error:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        if isinstance(error, sqlite3.Error):
+            raise translated(error) from error
+        raise
+
+
+def translated(error: sqlite3.Error) -> Exception:
+    """What `error` means for the core: StoreUnavailable, StoreFailed, or `error` itself when it is a bug of ours."""
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # without the extended part
+    if code in _PASSING:
+        return StoreUnavailable(f"the database cannot be written now: {error}")
+    if code in _BROKEN:
+        return StoreFailed(f"the database failed: {error}")
+    return error
+
+
+# ---------------------------------------------------------------- directory and file
+
+
+def _create_directory(directory: Path) -> None:
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise DataDirectoryError(f"{directory} is not a directory; choose another data directory") from None
+    except OSError as error:
+        raise _unusable(directory, error) from None
+
+
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """One process at a time: SQLite's switch to WAL does not wait for another that does the same."""
+    _create_directory(directory)
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        raise _unusable(directory, error) from None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _create_file(path: Path) -> None:
+    """Make the file for its owner alone; SQLite gives -wal and -shm the same mode."""
+    try:
+        # Only ever open a new file: closing a second descriptor would drop the locks of a connection of this process.
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if not path.is_file():
+            raise DataDirectoryError(f"{path} is not a file; choose another data directory") from None
+        if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+            raise _unusable(path, PermissionError()) from None
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def _unusable(path: Path, error: OSError) -> DataDirectoryError:
+    if isinstance(error, PermissionError):
+        return DataDirectoryError(f"no permission to use {path}; run as its owner or choose another data directory")
+    return DataDirectoryError(f"{path} cannot be used ({error.strerror}); choose another data directory")
+
+
+def _foreign(path: Path) -> DataDirectoryError:
+    return DataDirectoryError(f"{path} is not a rockdove database; move it away or choose another data directory")
+
+
+# ---------------------------------------------------------------- schema
+
+
+def _migrations() -> list[_Migration]:
+    """What this program knows, in order."""
+    scripts = sorted(files("rockdove.store").joinpath("migrations").iterdir(), key=lambda file: file.name)
+    migrations = []
+    for number, script in enumerate((script for script in scripts if script.name.endswith(".sql")), 1):
+        content = script.read_bytes()
+        migrations.append(_Migration(number, hashlib.sha256(content).hexdigest(), content.decode()))
+    return migrations
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    known = _migrations()
+    if not _outstanding(connection, path, known):  # the usual case takes no write lock
+        return
+    with transaction(connection):
+        for migration in _outstanding(connection, path, known):
+            if migration.number == 1:
+                connection.execute("CREATE TABLE migration (number INTEGER PRIMARY KEY, checksum TEXT NOT NULL)")
+            for statement in _statements(migration.script):
+                connection.execute(statement)
+            connection.execute("INSERT INTO migration VALUES (?, ?)", (migration.number, migration.checksum))
+            if migration.number == 1:
+                _fill(connection)
+
+
+def _outstanding(connection: sqlite3.Connection, path: Path, known: list[_Migration]) -> list[_Migration]:
+    """The migrations that `connection` lacks. Raises DataDirectoryError when it is not a past of this program."""
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    if not tables:
+        return known
+    if "migration" not in tables:
+        raise _foreign(path)
+    applied = connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
+    if len(applied) > len(known):
+        reason = (
+            f"{path} was written by a newer rockdove (schema {len(applied)}, this one knows {len(known)}); upgrade rockdove"
+        )
+        raise DataDirectoryError(reason)
+    for migration, (number, checksum) in zip(known, applied, strict=False):
+        if (number, checksum) != (migration.number, migration.checksum):
+            reason = f"{path} has another schema {number} than this rockdove; use the rockdove that made it or restore a backup"
+            raise DataDirectoryError(reason)
+    return known[len(applied) :]
+
+
+def _statements(script: str) -> Iterator[str]:
+    """`script` one statement at a time, each ending with its line: executescript would commit first."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+    yield statement
+
+
+def _fill(connection: sqlite3.Connection) -> None:
+    """What a new database starts with: its identity, its key, one tenant."""
+    epoch = secrets.randbelow(2**64 - 1) + 1
+    settings = [("epoch", epoch.to_bytes(8, "little")), ("signing_key", secrets.token_bytes(32))]
+    connection.executemany("INSERT INTO setting VALUES (?, ?)", settings)
+    tenant = Tenant(0, DEFAULT_NAME, DEFAULT_NAME)
+    connection.execute(
+        "INSERT INTO tenant (org, appkey, retention_days, strangers, password_cost, messages_per_second, token_secret)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            tenant.org,
+            tenant.appkey,
+            tenant.retention_days,
+            tenant.strangers,
+            tenant.password_cost,
+            tenant.messages_per_second,
+            secrets.token_bytes(32),
+        ),
+    )
