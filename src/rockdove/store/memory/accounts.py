@@ -11,7 +11,7 @@ class MemoryAccounts:
     """`core.ports.Accounts` without a file. Starts, like a new data directory, with one tenant."""
 
     def __init__(self) -> None:
-        self._tenants = {1: Tenant(1, DEFAULT_NAME, DEFAULT_NAME, token_secret=secrets.token_bytes(32))}
+        self._tenants = {1: Tenant(1, DEFAULT_NAME, DEFAULT_NAME, token_secret=secrets.token_urlsafe(32).encode())}
         self._users: dict[int, User] = {}
         self._user_ids: dict[tuple[int, str], int] = {}
         self._changes: list[tuple[int, int]] = []  # (tenant, user), the user 0 for the tenant itself; position = index + 1

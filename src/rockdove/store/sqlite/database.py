@@ -252,6 +252,6 @@ def _fill(connection: sqlite3.Connection) -> None:
             tenant.strangers,
             tenant.password_cost,
             tenant.messages_per_second,
-            secrets.token_bytes(32),
+            secrets.token_urlsafe(32).encode(),  # text, so that it can be pasted into the product's backend
         ),
     )

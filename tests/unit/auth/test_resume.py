@@ -1,0 +1,73 @@
+"""A resume token is good for one user, one device, one version of the credentials, until it expires."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rockdove.auth import resume
+from rockdove.core.records import User
+
+KEY = bytes(range(32))
+NOW = 1_700_000_000_000
+ALICE = User(7, 1, "alice", credential_version=3)
+TOKEN = resume.sign(KEY, ALICE, "phone", NOW + 1000)
+
+
+def good(token: str = TOKEN, user: User = ALICE, device: str = "phone", now_ms: int = NOW, key: bytes = KEY) -> bool:
+    return resume.verify(key, user, device, token, now_ms)
+
+
+def test_it_is_good_until_it_expires() -> None:
+    assert good()
+    assert good(now_ms=NOW + 999)
+    assert not good(now_ms=NOW + 1000)
+
+
+def test_it_is_good_for_nobody_and_nothing_else() -> None:
+    assert not good(user=replace(ALICE, id=8))
+    assert not good(user=replace(ALICE, tenant=2))
+    assert not good(device="tablet")
+    assert not good(device="")
+    assert not good(key=bytes(32))
+
+
+def test_a_new_password_voids_it() -> None:
+    assert not good(user=replace(ALICE, credential_version=4))
+
+
+def test_the_empty_device_has_its_own() -> None:
+    token = resume.sign(KEY, ALICE, "", NOW + 1000)
+    assert good(token, device="")
+    assert not good(token)
+
+
+@given(st.data())
+def test_a_changed_token_is_refused(data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(TOKEN) - 1))
+    piece = data.draw(st.text(max_size=2).filter(lambda piece: piece != TOKEN[at]))
+    assert not good(TOKEN[:at] + piece + TOKEN[at + 1 :])
+
+
+@given(st.integers(0, 10**20))
+def test_its_expiry_cannot_be_put_off(expires_ms: int) -> None:
+    version, expiry, digest = TOKEN.split(".")
+    if expires_ms != int(expiry):
+        assert not good(f"{version}.{expires_ms}.{digest}")
+    assert not good(f"{version}.0{expiry}.{digest}")
+
+
+@given(st.text() | st.from_regex(r"r1\.\d+\.[\w-]{43}", fullmatch=True))
+def test_any_text_is_refused_without_an_error(token: str) -> None:
+    assert not good(token)
+
+
+_names = st.text("ab1.", max_size=4)
+
+
+@given(st.tuples(*[st.integers(0, 300)] * 4, _names), st.tuples(*[st.integers(0, 300)] * 4, _names))
+def test_no_two_grants_share_a_token(one: tuple[int, int, int, int, str], other: tuple[int, int, int, int, str]) -> None:
+    def token(tenant: int, user: int, version: int, expires_ms: int, device: str) -> str:
+        return resume.sign(KEY, User(user, tenant, "x", credential_version=version), device, expires_ms)
+
+    assert (token(*one) == token(*other)) == (one == other)
