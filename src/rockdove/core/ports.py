@@ -47,7 +47,10 @@ class Store(Protocol):
         """The highest seq ever given in this conversation, 0 if none."""
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
-        """The device, made when it is new. A new or expired one starts at its siblings' cursors (protocol §5)."""
+        """The device, made when it is new. A new or expired one starts at its siblings' cursors (protocol §5).
+
+        Raises StoreUnavailable for a new device that cannot be stored now.
+        """
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         """Conversations whose log goes on beyond this device's cursor, those idle longest first."""
@@ -69,9 +72,6 @@ class Store(Protocol):
 
         Their de-duplication keys go too once their msgid is below `forget_requests_before`, not sooner.
         """
-
-    async def touch_device(self, device: int, now_ms: int) -> None:
-        """Note that the device was here."""
 
     async def expire_devices(self, unseen_since_ms: int, limit: int) -> int:
         """Forget the cursors of up to `limit` devices last seen before that; say how many."""
@@ -171,3 +171,19 @@ class Randomness(Protocol):
 
     def token(self) -> str:
         """A fresh id of 16 letters and digits."""
+
+
+class Log(Protocol):
+    """Structured events for operators; never message text, never a token."""
+
+    def debug(self, event: str, **fields: object) -> object:
+        """Of interest only while looking for a fault."""
+
+    def info(self, event: str, **fields: object) -> object:
+        """Part of normal life."""
+
+    def warning(self, event: str, **fields: object) -> object:
+        """Somebody should look some day."""
+
+    def exception(self, event: str, **fields: object) -> object:
+        """A bug of ours; called while the exception is being handled."""

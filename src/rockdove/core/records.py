@@ -3,6 +3,10 @@
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
+from zlib import crc32
+
+from rockdove.core.msgid import timestamp_field
+from rockdove.wire import codec
 
 FOREVER: Final = -1  # Tenant.retention_days: messages are kept
 NO_RETENTION: Final = 0  # Tenant.retention_days: a message goes when every device has acknowledged it
@@ -132,20 +136,35 @@ class Draft:
         self.record = b""  # what is pushed; only of STORED
         self.outcome = Outcome.STORED
 
+    def place(self, seq: int) -> None:
+        """Give it its place in the conversation: now the record that will be pushed is complete."""
+        self.seq = seq
+        self.record = codec.record(self.body, self.sender_field, self.msgid, seq, timestamp_field(self.msgid))
+
+    def sent(self) -> bytes:
+        """The frame that answers the sender."""
+        return codec.sent(self.seqid, self.msgid, self.seq, timestamp_field(self.msgid))
+
+    @property
+    def digest(self) -> int:
+        """Tells a retry from other content under the same key, even after the record is gone."""
+        return crc32(self.body)
+
 
 class Batch:
     """What one turn of the loop wants durable, in the order in which it was asked for."""
 
-    __slots__ = ("cursors", "messages", "now_ms", "reads")
+    __slots__ = ("cursors", "messages", "now_ms", "reads", "seen")
 
     def __init__(self) -> None:
         self.messages: list[Draft] = []
         self.cursors: dict[tuple[int, int], int] = {}  # (device id, conversation) -> seq; never moves back
         self.reads: dict[tuple[int, int], int] = {}  # (user id, conversation) -> seq; never moves back
+        self.seen: set[int] = set()  # devices that are here now
         self.now_ms = 0
 
     def __bool__(self) -> bool:
-        return bool(self.messages or self.cursors or self.reads)
+        return bool(self.messages or self.cursors or self.reads or self.seen)
 
 
 @dataclass(frozen=True, slots=True)

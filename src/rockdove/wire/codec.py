@@ -129,6 +129,11 @@ def decode(frame: bytes) -> pb.Command:
     return command
 
 
+def kind(command: pb.Command) -> str:
+    """The name of the one command in it: "connect", "request", ..."""
+    return next(field.name for field, _ in command.ListFields() if field.number in _COMMANDS)
+
+
 def _commands(frame: bytes) -> int:
     """How many commands stand in `frame`, which has been parsed before. protobuf would merge them."""
     at = count = depth = 0

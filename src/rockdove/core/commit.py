@@ -1,0 +1,171 @@
+"""Group commit: what this turn of the loop wants durable, then the answers (protocol §4 Durable first).
+
+The first thing that needs it arms the end of the turn. That runs after all input of the turn was read: so an idle node
+commits at once, and a busy one in large batches, without a timer. At the end every connection that has
+something to say is written to once.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from rockdove.core.delivery.window import Stream
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.msgid import MsgidSource
+from rockdove.core.ports import Log, Scheduler, Store
+from rockdove.core.records import Batch, Draft
+
+if TYPE_CHECKING:
+    from rockdove.core.delivery.outbound import Outbound
+
+CURSOR_DELAY_MS: Final = 50  # how long an ack may wait for company; a crash in between costs a second push
+RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that could not take them
+
+
+class GroupCommit:
+    """The one place where things become durable."""
+
+    def __init__(self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log) -> None:
+        self._store = store
+        self._scheduler = scheduler
+        self._msgids = msgids
+        self._log = log
+        self._batch = Batch()
+        self._then: list[Callable[[Exception | None], None]] = []
+        self._acked: set[Stream] = set()  # cursors that moved since they were last written
+        self._cursors_due = False
+        self._armed = False
+        self._committing: tuple[Batch, list[Callable[[Exception | None], None]], set[Stream]] | None = None
+        self._touched: list[Outbound] = []
+        self.on_message: Callable[[Draft, int], None] = _unset  # durable: answer and fan out
+        self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
+        self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
+        self.on_failure: Callable[[StoreFailed], None] = _unset  # the node must stop
+
+    # -- what a turn collects
+
+    def send(self, draft: Draft) -> None:
+        """Have a message stored."""
+        self._batch.messages.append(draft)
+        if not self._armed:
+            self.arm()
+
+    def move_cursor(self, stream: Stream) -> None:
+        """Have a stream's cursor stored soon: acks of CURSOR_DELAY_MS share a write."""
+        self._acked.add(stream)
+        if not self._cursors_due:
+            self._cursors_due = True
+            self._scheduler.later(CURSOR_DELAY_MS, self.write_cursors)
+
+    def write_cursors(self) -> None:
+        """Have all moved cursors stored with this turn."""
+        self._cursors_due = False
+        if self._acked:
+            self.arm()
+
+    def move_read(self, user: int, conversation: int, seq: int) -> None:
+        """Have a user's read cursor stored."""
+        self._batch.reads[user, conversation] = seq
+        self.arm()
+
+    def see(self, device: int) -> None:
+        """Have it stored that this device is here."""
+        self._batch.seen.add(device)
+        self.arm()
+
+    def then(self, call: Callable[[Exception | None], None]) -> None:
+        """Call back once all that was collected so far is durable, or with the error that says it is not."""
+        self._cursors_due = False
+        self._then.append(call)
+        self.arm()
+
+    def touch(self, outbound: "Outbound") -> None:
+        """Look at a session's way out at the end of the turn."""
+        self._touched.append(outbound)
+        if not self._armed:
+            self.arm()
+
+    def arm(self) -> None:
+        """See to it that this turn has an end."""
+        if not self._armed:
+            self._armed = True
+            self._scheduler.soon(self._end_turn)
+
+    # -- the end of a turn
+
+    def _end_turn(self) -> None:
+        if self._committing is None:
+            self._commit()
+        self._flush()
+        self._armed = False
+        self._rearm()
+
+    def _rearm(self) -> None:
+        cursors = self._acked and not self._cursors_due
+        if self._touched or (self._committing is None and (self._batch or self._then or cursors)):
+            self.arm()
+
+    def _commit(self) -> None:
+        batch, then, acked = self._batch, self._then, set[Stream]()
+        if self._acked and not self._cursors_due:
+            acked, self._acked = self._acked, acked
+            for stream in acked:
+                batch.cursors[stream.device, stream.conversation] = stream.cursor
+        if not batch and not then:
+            return
+        self._batch, self._then = Batch(), []
+        self._committing = (batch, then, acked)
+        batch.now_ms = self._scheduler.now_ms()
+        messages = batch.messages
+        if messages:
+            for draft, msgid in zip(messages, self._msgids.run(len(messages), batch.now_ms), strict=True):
+                draft.msgid = msgid
+        if batch:
+            self._store.commit(batch, self._done)
+        else:
+            self._done(None)
+
+    def _done(self, error: Exception | None) -> None:
+        assert self._committing is not None
+        batch, then, acked = self._committing
+        self._committing = None
+        if error is None:
+            self._settle(batch, acked)
+        elif isinstance(error, StoreUnavailable):
+            self._put_back(batch, acked, error)
+        else:
+            self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
+            return
+        for call in then:
+            call(error)
+        self._rearm()
+
+    def _settle(self, batch: Batch, acked: set[Stream]) -> None:
+        on_message, now_ms = self.on_message, batch.now_ms
+        for draft in batch.messages:
+            try:
+                on_message(draft, now_ms)
+            except Exception:
+                # The message is durable; the next heartbeat brings it to whomever this fault has left out.
+                self._log.exception("delivery_failed", msgid=draft.msgid)
+        for stream in acked:
+            self.on_acked(stream)
+
+    def _put_back(self, batch: Batch, acked: set[Stream], error: StoreUnavailable) -> None:
+        self._log.warning("store_unavailable", reason=str(error), messages=len(batch.messages))
+        for draft in batch.messages:
+            self.on_refused(draft)
+        if acked:
+            self._acked |= acked
+            if not self._cursors_due:
+                self._cursors_due = True
+                self._scheduler.later(RETRY_DELAY_MS, self.write_cursors)
+
+    def _flush(self) -> None:
+        while self._touched:
+            touched, self._touched = self._touched, []
+            for outbound in touched:
+                outbound.flush()
+
+
+def _unset(*_: object) -> None:
+    raise NotImplementedError("the node has not been put together yet")

@@ -1,0 +1,141 @@
+"""One session's way out: frames are collected here, and written once per turn."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from rockdove.core.commit import GroupCommit
+from rockdove.core.delivery.backlog import Backlog
+from rockdove.core.delivery.window import Stream, Window
+from rockdove.core.ports import Link, Scheduler, Store
+from rockdove.wire import codec
+
+if TYPE_CHECKING:
+    from rockdove.core.registry import Inbox
+
+
+class Outbound:
+    """What a device is sent: answers always, messages as far as its window and its reading allow."""
+
+    __slots__ = (
+        "_check_by",
+        "_commit",
+        "_frames",
+        "_link",
+        "_touched",
+        "backlog",
+        "device",
+        "inbox",
+        "live",
+        "paused",
+        "user",
+        "window",
+    )
+
+    inbox: "Inbox"
+
+    def __init__(
+        self, link: Link, commit: GroupCommit, store: Store, scheduler: Scheduler, window: int, check_by: Callable[[int], None]
+    ) -> None:
+        self._link = link
+        self._commit = commit
+        self._check_by = check_by
+        self._frames: list[bytes] = []
+        self._touched = False
+        self.window = Window(window)
+        self.backlog = Backlog(self, store, scheduler)
+        self.user = 0
+        self.device = 0
+        self.live = False  # logged in, and not ended
+        self.paused = False  # the client does not read: nothing is pushed
+
+    def open(self, inbox: "Inbox", device: int) -> None:
+        """The login succeeded: from here on messages arrive."""
+        self.inbox = inbox
+        self.user = inbox.user
+        self.device = device
+        self.live = True
+
+    # -- frames
+
+    def write(self, frame: bytes) -> None:
+        """Have a frame written at the end of the turn."""
+        self._frames.append(frame)
+        if not self._touched:
+            self.touch()
+
+    def touch(self) -> None:
+        """Look at this session at the end of the turn."""
+        if not self._touched:
+            self._touched = True
+            self._commit.touch(self)
+
+    def notify(self, frame: bytes) -> None:
+        """Push what is not kept for those away; one who does not read counts as away."""
+        if self.live and not self.paused:
+            self.write(frame)
+
+    def flush(self) -> None:
+        """The end of a turn: carry the backlog on, and write."""
+        self._touched = False
+        self.backlog.carry_on()
+        self.write_out()
+
+    def write_out(self) -> None:
+        """Write what has been collected."""
+        if self._frames:
+            frames, self._frames = self._frames, []
+            self._link.write(frames[0] if len(frames) == 1 else b"".join(frames))
+
+    @property
+    def waiting_bytes(self) -> int:
+        """How much has been collected."""
+        return sum(map(len, self._frames))
+
+    # -- messages
+
+    def deliver(self, conversation: int, seq: int, msgid: int, frame: bytes, sender: int, device: int, now_ms: int) -> None:
+        """A new message of the log: push it if everything before it has been pushed, else leave it to the backlog."""
+        if not self.live:
+            return
+        window = self.window
+        stream = window.streams.get(conversation)
+        if stream is not None and stream.caught_up:
+            if seq == stream.position + 1:
+                if device == self.device:
+                    self.skip(stream, seq)
+                    return
+                if window.room > 0 and not self.paused:
+                    if window.push(stream, seq, msgid, sender != self.user, now_ms):
+                        self._check_by(stream.repush_ms)
+                    self.write(frame)
+                    return
+            elif seq <= stream.position:
+                return
+            stream.caught_up = False
+        self.backlog.owe(conversation)
+        self.touch()
+
+    def push(self, stream: Stream, seq: int, msgid: int, record: bytes, sender: int, now_ms: int) -> None:
+        """A message of the backlog."""
+        if self.window.push(stream, seq, msgid, sender != self.user, now_ms):
+            self._check_by(stream.repush_ms)
+        self._frames.append(codec.push(record, msgid))
+
+    def skip(self, stream: Stream, seq: int) -> None:
+        """A message that this device sent itself."""
+        if self.window.skip(stream, seq):
+            self._commit.move_cursor(stream)
+
+    def ack(self, msgid: int, now_ms: int) -> None:
+        """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
+        stream = self.window.ack(msgid, now_ms)
+        if stream is not None:
+            self._commit.move_cursor(stream)
+            if self.backlog.owed:
+                self.touch()
+
+    def push_again(self, now_ms: int) -> None:
+        """What waited too long for its ack comes again, from the oldest on (protocol §5 Ack)."""
+        for stream in self.window.rewind(now_ms):
+            self.backlog.owe(stream.conversation)
+            self.touch()

@@ -1,0 +1,63 @@
+"""Connect to who this is, or the one uniform refusal (protocol §3)."""
+
+from rockdove.core.directory import Directory
+from rockdove.core.errors import Refusal, invalid
+from rockdove.core.ports import Accounts, Auth, Scheduler
+from rockdove.core.quota import FailedLogins
+from rockdove.core.records import Tenant, User, UserState
+from rockdove.wire import im_pb2 as pb
+from rockdove.wire import names
+from rockdove.wire.limits import CLIENT_TEXT_BYTES
+
+UNIFORM = "the login is not right: check org, appkey, user and password or token"
+
+
+class Login:
+    """Decides who may come in. Holds the count of failed tries of this node."""
+
+    def __init__(self, directory: Directory, accounts: Accounts, auth: Auth, scheduler: Scheduler) -> None:
+        self._directory = directory
+        self._accounts = accounts
+        self._auth = auth
+        self._scheduler = scheduler
+        self._failures = FailedLogins()
+
+    async def admit(self, connect: pb.Connect, address: str) -> tuple[Tenant, User]:
+        """Who is calling.
+
+        Raises Refusal: INVALID_ARGUMENT for illegal names, RESOURCE_EXHAUSTED after too many failed tries, and
+        UNAUTHENTICATED for everything else, in the same words and after the same work.
+        """
+        _check_names(connect)
+        now_ms = self._scheduler.now_ms()
+        key = (connect.org, connect.appkey, connect.user)
+        if self._failures.refuses(address, key, now_ms):
+            raise Refusal(pb.RESOURCE_EXHAUSTED, "too many failed logins: try again in a minute")
+        tenant = await self._directory.tenant(connect.org, connect.appkey)
+        # Never from the cache: a password changed or an account disabled a moment ago counts.
+        user = await self._accounts.user(tenant.id, connect.user) if tenant else None
+        right = await self._auth.check(tenant, connect.user, user, connect.device, connect.token, now_ms)
+        if right and tenant is not None:
+            if user is None:
+                user = await self._welcome(tenant, connect.user, now_ms)
+            if user.state == UserState.ACTIVE:
+                return tenant, user
+        self._failures.failed(address, key, now_ms)
+        raise Refusal(pb.UNAUTHENTICATED, UNIFORM)
+
+    async def _welcome(self, tenant: Tenant, name: str, now_ms: int) -> User:
+        """The tenant's own token vouches for somebody new."""
+        await self._accounts.add_users(tenant.id, [(name, "")], now_ms)
+        user = await self._accounts.user(tenant.id, name)
+        assert user is not None
+        return user
+
+
+def _check_names(connect: pb.Connect) -> None:
+    for field in ("org", "appkey", "user"):
+        if not names.is_name(getattr(connect, field)):
+            raise invalid(f"{field} is not a legal name: use {names.RULE}")
+    if not names.is_device(connect.device):
+        raise invalid(f"device is not a legal name: use {names.RULE}, or leave it empty")
+    if not names.is_display_text(connect.client):
+        raise invalid(f"client is at most {CLIENT_TEXT_BYTES} bytes of text without control characters: shorten it")

@@ -1,0 +1,48 @@
+"""Ids that grow with time and never repeat (protocol §1)."""
+
+from functools import lru_cache
+from typing import Final
+
+from rockdove.wire.codec import varint
+
+NODE_BITS: Final = 10
+TIME_SHIFT: Final = 22  # below the time: 12 bits of counter, then the node
+STEP: Final = 1 << NODE_BITS
+EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01 UTC; the ids last until 2093
+
+
+def timestamp_ms(msgid: int) -> int:
+    """When a message was stored, in ms since the Unix epoch: the id carries it, so that a retry hears the same."""
+    return (msgid >> TIME_SHIFT) + EPOCH_MS
+
+
+def first_msgid(at_ms: int) -> int:
+    """The lowest id of that time: whatever is older is below it."""
+    return max(0, at_ms - EPOCH_MS) << TIME_SHIFT
+
+
+@lru_cache(maxsize=64)
+def _timestamp_field(clock: int) -> bytes:
+    return varint(clock + EPOCH_MS)
+
+
+def timestamp_field(msgid: int) -> bytes:
+    """`timestamp_ms` as a varint; one turn's messages share it."""
+    return _timestamp_field(msgid >> TIME_SHIFT)
+
+
+class MsgidSource:
+    """Gives ids in runs. A clock that steps back, and more ids than a ms has room for, only make them run ahead of it."""
+
+    __slots__ = ("_last", "_node")
+
+    def __init__(self, node: int, last: int) -> None:
+        """`node` (0 to 1023) makes ids of several nodes distinct; `last` is the highest id ever stored."""
+        self._node = node
+        self._last = last
+
+    def run(self, count: int, now_ms: int) -> range:
+        """`count` ids, upwards."""
+        first = max(first_msgid(now_ms), (self._last >> NODE_BITS) + 1 << NODE_BITS) | self._node
+        self._last = first + (count - 1) * STEP
+        return range(first, self._last + 1, STEP)

@@ -1,0 +1,148 @@
+"""One node: the parts of the core put together."""
+
+from typing import Final
+
+from rockdove.core.commit import GroupCommit
+from rockdove.core.deadlines import SLOT_MS, Deadlines
+from rockdove.core.delivery.fanout import Fanout
+from rockdove.core.directory import Directory
+from rockdove.core.dispatch import Dispatch
+from rockdove.core.login import Login
+from rockdove.core.msgid import MsgidSource
+from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
+from rockdove.core.records import Device, Draft, Outcome, Tenant, User, UserState
+from rockdove.core.registry import Registry
+from rockdove.core.retention import Retention
+from rockdove.core.services.message import MessageService
+from rockdove.core.services.receipt import ReceiptService
+from rockdove.core.services.sync import SyncService
+from rockdove.core.session import Session
+from rockdove.core.settings import Settings
+from rockdove.wire import codec
+from rockdove.wire import im_pb2 as pb
+
+ACCOUNTS_MS: Final = 1_000  # how soon an account changed by another process is noticed
+
+
+class Node:
+    """Holds sessions and serves them. Everything from outside comes in through the ports."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: Store,
+        accounts: Accounts,
+        auth: Auth,
+        scheduler: Scheduler,
+        randomness: Randomness,
+        log: Log,
+    ) -> None:
+        self.settings = settings
+        self.store = store
+        self.scheduler = scheduler
+        self.log = log
+        self._accounts = accounts
+        self._auth = auth
+        self._randomness = randomness
+        self._directory = Directory(accounts)
+        self._retention = Retention(store, settings.device_expiry_ms, log)
+        self._accounts_position = -1
+        msgids = MsgidSource(0, store.last_msgid)
+        self.registry = Registry()
+        self.deadlines = Deadlines()
+        self.commit = GroupCommit(store, scheduler, msgids, log)
+        self.fanout = Fanout(self.registry, self.commit)
+        self.message = MessageService(self._directory, self.commit, self.fanout, msgids, scheduler)
+        self.dispatch = Dispatch(
+            self.message,
+            SyncService(store, self._directory, settings.max_frame_bytes),
+            ReceiptService(store, self._directory, self.commit, self.fanout),
+            self.commit,
+            log,
+        )
+        self.login = Login(self._directory, accounts, auth, scheduler)
+        self.commit.on_message = self._stored
+        self.commit.on_refused = _refused
+        self.commit.on_acked = self.fanout.delivered
+
+    def start(self) -> None:
+        """Begin with what is done regularly."""
+        self._sweep()
+        self._watch_accounts()
+        self._retain()
+
+    def connect(self, link: Link, address: str) -> Session:
+        """A connection was made; `address` is where it comes from, without the port."""
+        return Session(self, link, address, self.scheduler.now_ms())
+
+    def drain(self) -> None:
+        """Tell every client that the server stops; what was taken is finished first."""
+        for session in self.registry:
+            session.end(pb.SERVER_SHUTDOWN, "the server stops: reconnect after a random pause")
+        self.commit.write_cursors()
+
+    def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:
+        """The frame that answers a login (protocol §3)."""
+        token, expires_at = self._auth.resume_token(tenant, user, device_name, now_ms)
+        ack = pb.ConAck(
+            status=pb.STATUS_OK,
+            session=self._randomness.token(),
+            server_time=now_ms,
+            heartbeat_seconds=self.settings.heartbeat_seconds,
+            max_frame_bytes=self.settings.max_frame_bytes,
+            window=self.settings.window,
+            resume_token=token,
+            resume_expires_at=expires_at,
+            epoch=self.store.epoch,
+            last_seqid=device.last_seqid,
+        )
+        return codec.frame(pb.Command(version=1, conack=ack))
+
+    # -- the way back from the store
+
+    def _stored(self, draft: Draft, now_ms: int) -> None:
+        draft.origin.committed(draft)
+        if draft.outcome is Outcome.STORED:
+            self.fanout.message(draft, now_ms)
+
+    # -- regularly
+
+    def _sweep(self) -> None:
+        self.deadlines.run(self.scheduler.now_ms())
+        self.scheduler.later(SLOT_MS, self._sweep)
+
+    def _watch_accounts(self) -> None:
+        self.scheduler.spawn(self._follow_accounts())
+        self.scheduler.later(ACCOUNTS_MS, self._watch_accounts)
+
+    def _retain(self) -> None:
+        self.scheduler.spawn(self._retention.step(self.scheduler.now_ms()))
+        self.scheduler.later(ACCOUNTS_MS, self._retain)
+
+    async def _follow_accounts(self) -> None:
+        changes = await self._accounts.changes(self._accounts_position)
+        first, self._accounts_position = self._accounts_position < 0, changes.position
+        if first or not (changes.tenants or changes.users):
+            return
+        self._directory.forget()
+        for session in self.registry:
+            if session.user in changes.users:
+                await self._recheck(session)
+            elif changes.users:
+                session.routes.clear()
+        if changes.tenants:
+            tenants = {tenant.id: tenant for tenant in await self._accounts.tenants()}
+            for session in self.registry:
+                if session.tenant.id in changes.tenants and session.tenant.id in tenants:
+                    session.use_settings_of(tenants[session.tenant.id], self.scheduler.now_ms())
+
+    async def _recheck(self, session: Session) -> None:
+        user = await self._accounts.user_by_id(session.user)
+        if user is None or user.state != UserState.ACTIVE:
+            session.end(pb.KICKED, "an administrator ended this account's sessions")
+        elif user.credential_version != session.credential_version:
+            session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
+
+
+def _refused(draft: Draft) -> None:
+    draft.origin.not_stored(draft)

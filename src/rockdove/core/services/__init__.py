@@ -1,0 +1,1 @@
+"""One module per kind of request, named as in im.proto."""

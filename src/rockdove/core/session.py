@@ -1,0 +1,387 @@
+"""One connection from Connect to Disconnect: whose turn it is, the order of answers, the heartbeat."""
+
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from rockdove.core.delivery.outbound import Outbound
+from rockdove.core.errors import Refusal, StoreUnavailable
+from rockdove.core.ports import Link
+from rockdove.core.quota import MessageRate
+from rockdove.core.records import Draft, Outcome, Tenant, User
+from rockdove.wire import codec
+from rockdove.wire import im_pb2 as pb
+from rockdove.wire.codec import scan_ack, scan_send
+from rockdove.wire.errors import ProtocolError, broken
+from rockdove.wire.framing import FrameDecoder
+from rockdove.wire.limits import FRAME_BYTES_BEFORE_LOGIN, FRAME_FINISH_MS, LOGIN_MS, STALLED_READER_MS
+
+if TYPE_CHECKING:
+    from rockdove.core.node import Node
+
+FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
+LINGER_MS: Final = 2_000  # for the last frame to leave
+NEVER: Final = 1 << 62
+REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
+NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
+
+
+class State(Enum):
+    """The life of a session; it only goes downwards."""
+
+    AWAITING_LOGIN = auto()
+    LIVE = auto()
+    ENDING = auto()  # nothing more is read; what was taken is finished
+    CLOSED = auto()
+
+
+class Session:
+    """The server's side of one connection. Bytes come in by `receive`, and go out through `outbound`."""
+
+    __slots__ = (
+        "_begun_ms",
+        "_decoder",
+        "_heard_ms",
+        "_input_paused",
+        "_link",
+        "_node",
+        "_reading",
+        "_stalled_ms",
+        "_state",
+        "_waiting",
+        "address",
+        "check_ms",
+        "credential_version",
+        "device_name",
+        "name",
+        "outbound",
+        "rate",
+        "routes",
+        "sender_field",
+        "tenant",
+        "uncommitted",
+        "user",
+    )
+
+    tenant: Tenant
+    sender_field: bytes
+
+    def __init__(self, node: "Node", link: Link, address: str, now_ms: int) -> None:
+        self._node = node
+        self._link = link
+        self.address = address
+        self._decoder = FrameDecoder(FRAME_BYTES_BEFORE_LOGIN)
+        self.outbound = Outbound(link, node.commit, node.store, node.scheduler, node.settings.window, self.check_by)
+        self._state = State.AWAITING_LOGIN
+        self._heard_ms = now_ms
+        self._begun_ms = NEVER  # when the unfinished frame began
+        self._stalled_ms = NEVER  # when the client stopped reading
+        self._waiting = False  # a request is being served: later ones wait
+        self._reading = False
+        self._input_paused = False
+        self.uncommitted = 0  # messages taken and not yet answered
+        self.user = 0
+        self.name = ""
+        self.credential_version = 0
+        self.device_name = ""
+        self.rate: MessageRate | None = None
+        self.routes: dict[bytes, int] = {}  # recipients that are known to be allowed: their conversation
+        self.check_ms = NEVER
+        node.deadlines.watch(self, now_ms + LOGIN_MS)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone."""
+        return self._state is State.CLOSED
+
+    @property
+    def live(self) -> bool:
+        """Whether the client is logged in and nobody has ended the session."""
+        return self._state is State.LIVE
+
+    # -- input
+
+    def receive(self, data: bytes, now_ms: int) -> None:
+        """Take the next bytes of the connection. Never raises."""
+        if self._state is State.ENDING or self._state is State.CLOSED:
+            return
+        self._heard_ms = now_ms
+        self._decoder.feed(data)
+        if not self._waiting and not self._reading:
+            self._read()
+
+    def go_on(self) -> None:
+        """The request that was being served is answered, or safely queued: read the next."""
+        self._waiting = False
+        if not self._reading:
+            self._read()
+
+    def _read(self) -> None:
+        if self._state is State.ENDING or self._state is State.CLOSED:
+            return
+        self._reading = True
+        budget = FRAMES_PER_TURN
+        outbound, now_ms = self.outbound, self._heard_ms
+        send_text = self._node.message.send_text
+        try:
+            for frame in self._decoder.frames():
+                budget -= 1
+                if outbound.live:
+                    if (msgid := scan_ack(frame)) is not None:
+                        outbound.ack(msgid, now_ms)
+                    elif (send := scan_send(frame)) is None or not send_text(self, *send):
+                        self._take(codec.decode(frame))
+                else:
+                    self._take(codec.decode(frame))
+                if self._waiting or not outbound.live:
+                    break
+                if not budget:
+                    self._next_turn()
+                    break
+            else:
+                self._note_unfinished(budget < FRAMES_PER_TURN)
+        except ProtocolError as error:
+            self.end(error.code, error.reason)
+        except Exception:
+            self._node.log.exception("session_failed", user=self.name)
+            self.end(pb.SERVER_SHUTDOWN, "the server made a mistake with this connection: reconnect")
+        finally:
+            self._reading = False
+        self._regulate()
+
+    def _take(self, command: pb.Command) -> None:
+        kind = codec.kind(command)
+        turn = _TURNS.get((self._state, kind))
+        if turn is None:
+            if self._state is State.AWAITING_LOGIN:
+                raise ProtocolError(pb.LOGIN_REQUIRED, "the first frame is a Connect: log in")
+            raise broken(f"a {kind} is out of turn here")
+        turn(self, command)
+
+    def _next_turn(self) -> None:
+        self._waiting = True
+        self._node.commit.then(lambda _: self.go_on())
+
+    def _note_unfinished(self, frames_before: bool) -> None:
+        if not self._decoder.unfinished:
+            self._begun_ms = NEVER
+        elif frames_before or self._begun_ms == NEVER:
+            self._begun_ms = self._heard_ms
+            self.check_by(self._begun_ms + FRAME_FINISH_MS)
+
+    def _regulate(self) -> None:
+        """Read from the network no faster than requests are served and answers are read (protocol §4, §8)."""
+        pause = self.outbound.paused or (self._waiting and self._decoder.waiting)
+        if pause != self._input_paused:
+            self._input_paused = pause
+            if pause:
+                self._link.pause_reading()
+            else:
+                self._link.resume_reading()
+
+    # -- login
+
+    def _connect(self, command: pb.Command) -> None:
+        self._waiting = True
+        self._node.scheduler.spawn(self._log_in(command.connect))
+
+    async def _log_in(self, connect: pb.Connect) -> None:
+        node = self._node
+        try:
+            tenant, user = await node.login.admit(connect, self.address)
+        except Refusal as refusal:
+            self._refuse(refusal)
+            return
+        self._replace(user, connect.device)
+        # What the older connection had sent is stored before its device is looked at.
+        node.commit.then(lambda _: node.scheduler.spawn(self._open(tenant, user, connect)))
+
+    async def _open(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
+        node = self._node
+        now_ms = node.scheduler.now_ms()
+        try:
+            device = await node.store.open_device(user.id, connect.device, connect.client, now_ms)
+        except StoreUnavailable:
+            self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
+            return
+        if self._state is not State.AWAITING_LOGIN:
+            return
+        self._replace(user, connect.device)
+        self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
+        self.sender_field = codec.sender_field(user.name)
+        self.credential_version = user.credential_version
+        self.use_settings_of(tenant, now_ms)
+        # First known to the fan-out, then the look at the backlog: nothing can fall between.
+        self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
+        self._state = State.LIVE
+        self._decoder.limit = node.settings.max_frame_bytes
+        self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
+        node.commit.see(device.id)
+        node.deadlines.watch(self, now_ms + node.settings.silence_ms)
+        node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
+        await self._look()
+        self.go_on()
+
+    def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
+        """The tenant's settings were read, perhaps anew."""
+        self.tenant = tenant
+        self.routes.clear()
+        if self.rate is None or self.rate.per_second != tenant.messages_per_second:
+            self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
+
+    def _replace(self, user: User, device: str) -> None:
+        older = self._node.registry.of_device(user.id, device)
+        if older is not None:
+            older.end(pb.REPLACED, "this device logged in on another connection")
+
+    def _refuse(self, refusal: Refusal) -> None:
+        if self._state is State.AWAITING_LOGIN:
+            refused = pb.ConAck(status=pb.STATUS_FAIL, reason=refusal.reason, code=pb.Code.Name(refusal.code))
+            self._finish(codec.frame(pb.Command(version=1, conack=refused)))
+
+    # -- live
+
+    def _request(self, command: pb.Command) -> None:
+        request = command.request
+        self._waiting = True
+        if request.type == pb.MESSAGE or not self.uncommitted:
+            self._node.scheduler.spawn(self._node.dispatch.serve(self, request))
+        else:  # it shall see what was sent before it
+            self._node.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
+
+    def answer(self, frame: bytes) -> None:
+        """Answer the request that was being served, after the messages sent before it; then read the next."""
+        if self.uncommitted:
+            self._node.commit.then(lambda _: self.answer(frame))
+            return
+        self.outbound.write(frame)
+        if self.rate is not None and self.rate.flooding:
+            self.end(pb.FLOODING, f"at most {self.rate.per_second} messages a second: slow down")
+            return
+        self.go_on()
+
+    def committed(self, draft: Draft) -> None:
+        """A message of this session is durable, or was found to be a retry: answer it."""
+        self.uncommitted -= 1
+        if draft.outcome is Outcome.CONFLICT:
+            self.outbound.write(codec.response(draft.seqid, code=pb.ALREADY_EXISTS, reason=REUSED_SEQID))
+        else:
+            self.outbound.write(draft.sent())
+
+    def not_stored(self, draft: Draft) -> None:
+        """A message of this session could not be stored."""
+        self.uncommitted -= 1
+        self.outbound.write(codec.response(draft.seqid, code=pb.UNAVAILABLE, reason=NOT_STORED))
+
+    def _response(self, command: pb.Command) -> None:
+        if command.response.code == pb.OK:
+            self.outbound.ack(command.response.seqid, self._heard_ms)
+
+    def _ping(self, _: pb.Command) -> None:
+        self._node.commit.write_cursors()
+        self.outbound.write(codec.frame(pb.Command(version=1, pong=pb.Pong(server_time=self._node.scheduler.now_ms()))))
+        self._node.scheduler.spawn(self._look())
+
+    async def _look(self) -> None:
+        """Look in the store for whatever this device has not got (protocol §5 Backlog, Heartbeat)."""
+        try:
+            owed = await self._node.store.owed(self.user, self.outbound.device)
+        except StoreUnavailable:
+            return
+        for conversation in owed:
+            self.outbound.backlog.owe(conversation)
+        if owed:
+            self.outbound.touch()
+
+    # -- output that does not flow
+
+    def pause_writing(self, now_ms: int) -> None:
+        """The client does not read what it was sent: push no more."""
+        self.outbound.paused = True
+        self._stalled_ms = now_ms
+        self.check_by(now_ms + STALLED_READER_MS)
+        self._regulate()
+
+    def resume_writing(self) -> None:
+        """The client reads again: go on from where we stopped."""
+        self.outbound.paused = False
+        self._stalled_ms = NEVER
+        self.outbound.touch()
+        self._regulate()
+
+    # -- time
+
+    def check_by(self, at_ms: int) -> None:
+        """See to it that `check` is called soon after `at_ms`."""
+        if at_ms < self.check_ms:
+            self._node.deadlines.watch(self, at_ms)
+
+    def check(self, now_ms: int) -> None:
+        """Something may be due."""
+        if self._state is State.AWAITING_LOGIN:
+            if not self._waiting:
+                self.end(pb.LOGIN_REQUIRED, f"no Connect came within {LOGIN_MS // 1000} s")
+            return
+        if self._state is not State.LIVE:
+            return
+        silence_ms = self._node.settings.silence_ms
+        if now_ms - self._heard_ms >= silence_ms and not self._input_paused:
+            self.end(pb.HEARTBEAT_TIMEOUT, f"nothing was heard for {silence_ms // 1000} s: reconnect")
+        elif now_ms - self._begun_ms >= FRAME_FINISH_MS:
+            self.end(pb.PROTOCOL_ERROR, f"a frame was begun and not finished within {FRAME_FINISH_MS // 1000} s")
+        elif now_ms - self._stalled_ms >= STALLED_READER_MS:
+            self.end(pb.TOO_SLOW, f"nothing was read for {STALLED_READER_MS // 1000} s: reconnect")
+        else:
+            if not self.outbound.paused:
+                self.outbound.push_again(now_ms)
+            due = (
+                self._heard_ms + silence_ms,
+                self._begun_ms + FRAME_FINISH_MS,
+                self._stalled_ms + STALLED_READER_MS,
+                self.outbound.window.next_repush_ms,
+            )
+            self._node.deadlines.watch(self, max(min(due), now_ms + 1))
+
+    # -- the end
+
+    def end(self, code: int, reason: str) -> None:
+        """End the session with a Disconnect, once what it has sent is answered."""
+        self._finish(codec.disconnect(code, reason))
+
+    def _goodbye(self, _: pb.Command) -> None:
+        self._finish(b"")
+
+    def _finish(self, last: bytes) -> None:
+        if self._state is State.ENDING or self._state is State.CLOSED:
+            return
+        self._leave(State.ENDING)
+
+        def close(_: Exception | None) -> None:
+            if last:
+                self.outbound.write(last)
+            self.outbound.write_out()
+            self._link.close()
+            self._node.scheduler.later(LINGER_MS, self._link.abort)
+
+        self._node.commit.then(close)
+
+    def link_lost(self) -> None:
+        """The connection is gone. What was taken from it is still stored."""
+        self._leave(State.CLOSED)
+
+    def _leave(self, state: State) -> None:
+        if self._state is State.LIVE:
+            self._node.registry.remove(self, self.user)
+            self._node.commit.see(self.outbound.device)
+        self._state = state
+        self.outbound.live = False
+
+
+_TURNS: Final[dict[tuple[State, str], Callable[[Session, pb.Command], None]]] = {
+    (State.AWAITING_LOGIN, "connect"): Session._connect,
+    (State.AWAITING_LOGIN, "disconnect"): Session._goodbye,
+    (State.LIVE, "request"): Session._request,
+    (State.LIVE, "response"): Session._response,
+    (State.LIVE, "ping"): Session._ping,
+    (State.LIVE, "disconnect"): Session._goodbye,
+}

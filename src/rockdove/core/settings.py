@@ -1,0 +1,20 @@
+"""What an operator may choose about the core."""
+
+from dataclasses import dataclass
+
+from rockdove.wire import limits
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Limits of every session of this node."""
+
+    heartbeat_seconds: int = limits.HEARTBEAT_SECONDS
+    max_frame_bytes: int = limits.FRAME_BYTES
+    window: int = limits.WINDOW
+    device_expiry_ms: int = limits.DEVICE_EXPIRY_MS
+
+    @property
+    def silence_ms(self) -> int:
+        """How long a client may say nothing (protocol §5 Heartbeat)."""
+        return int(self.heartbeat_seconds * limits.HEARTBEATS_MISSED * 1000)
