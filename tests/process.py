@@ -18,7 +18,7 @@ PASSWORD = "correct horse battery staple"  # of every user in these tests
 def add_users(data: Path, names: Iterable[str]) -> None:
     """Create users with PASSWORD in the data directory."""
     lines = "".join(f"{name}:{PASSWORD}\n" for name in names)
-    command = [ROCKDOVE, "user", "add", "--from-file", "-", "--data", data]
+    command = [str(ROCKDOVE), "user", "add", "--from-file", "-", "--data", str(data)]
     subprocess.run(command, input=lines, text=True, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
 
 

@@ -105,9 +105,9 @@ class Evidence:
 
     def _sort(self, at: int, event: Event) -> None:
         match event:
-            case LoggedIn(connection, user, device):
-                self.connections[connection] = (user, device)
-                self.devices.setdefault((user, device), at)
+            case LoggedIn(connection, user, name):
+                self.connections[connection] = (user, name)
+                self.devices.setdefault((user, name), at)
             case Invoked(connection, seqid, conversation, content):
                 device = self.device(event)
                 send = self.sends.setdefault((device, seqid), Send(device, seqid, conversation, content))

@@ -1,0 +1,85 @@
+# Sourced by ./rockdove and ./check, which set $root: `prepare_environment EXTRA` makes .venv hold this checkout
+# with that extra.
+#
+# One virtual environment serves both, so that the tests run the very program that people run. It is ready for an
+# extra when .venv/ready.EXTRA says what `environment_key` says; finding that out starts no Python.
+
+say() { echo "${0##*/}: $*" >&2; }
+
+fail() {
+    say "$@"
+    exit 1
+}
+
+environment_key() { # all that makes an installation stale: dependencies, the interpreter, a checkout that was moved
+    cksum < "$root/pyproject.toml"
+    readlink -f "$root/.venv/bin/python"
+    echo "$root"
+}
+
+is_ready() { [ -x "$root/.venv/bin/python" ] && [ "$(cat "$root/.venv/ready.$1" 2> /dev/null)" = "$(environment_key)" ]; }
+
+as_root() { # without asking for a password
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+apt_install() { # false where that cannot be done
+    command -v apt-get && as_root true || return 1
+    local apt=(as_root env DEBIAN_FRONTEND=noninteractive apt-get -y --no-install-recommends)
+    "${apt[@]}" install "$@" || { "${apt[@]}" update && "${apt[@]}" install "$@"; }
+} < /dev/null > /dev/null 2>&1
+
+find_python() {
+    local candidate
+    for candidate in python3 python3.14 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null; then
+            command -v "$candidate"
+            return
+        fi
+    done
+    fail "Python 3.11 or newer is needed: sudo apt-get install python3 python3-venv, then run this again"
+}
+
+has_ensurepip() { "$1" -c 'import ensurepip' 2> /dev/null; } # Debian ships it apart from Python itself
+
+is_usable() { # an environment is kept when it can be: a server may be running from it
+    grep -qsF "$root/.venv" "$root/.venv/bin/activate" && "$root/.venv/bin/python" -m pip --version > /dev/null 2>&1
+}
+
+create_venv() {
+    local python=$1 without_pip=()
+    has_ensurepip "$python" || apt_install python3-venv || true
+    if ! has_ensurepip "$python"; then
+        "$python" -m pip --version > /dev/null 2>&1 ||
+            fail "Python's venv module is incomplete: sudo apt-get install python3-venv, then run this again"
+        without_pip=(--without-pip)
+    fi
+    "$python" -m venv --clear "${without_pip[@]}" "$root/.venv" || fail "$python cannot create $root/.venv, see above"
+}
+
+install_into_venv() {
+    local extra=$1 python=$2 pip log
+    pip=("$root/.venv/bin/python" -m pip)
+    "${pip[@]}" --version > /dev/null 2>&1 || pip=("$python" -m pip --python "$root/.venv/bin/python")
+    log=$(mktemp)
+    if ! "${pip[@]}" --disable-pip-version-check install --editable "$root[$extra]" > "$log" 2>&1; then
+        tail -n 20 "$log" >&2
+        fail "installing the packages failed, see above; the whole output is in $log"
+    fi
+    rm "$log"
+}
+
+prepare_environment() {
+    local extra=$1 python
+    if is_ready "$extra"; then return; fi
+    python=$(find_python) || exit 1
+    {
+        # One at a time, until the descriptor is closed. Python locks it, as not every system has flock(1).
+        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+        if is_ready "$extra"; then return; fi
+        say "setting up .venv in $root; this takes a minute the first time"
+        is_usable || create_venv "$python"
+        install_into_venv "$extra" "$python"
+        environment_key > "$root/.venv/ready.$extra"
+    } 9< "$root/pyproject.toml" < /dev/null
+}
