@@ -1,8 +1,7 @@
 """Which acks the server must have processed, as seen from outside.
 
-Requests of one connection take effect in order (protocol §4). So an ack has taken effect once anything that the
-device sent after it on the same connection was answered. It is on disk once that was a new message, since
-the answer to one waits for the disk.
+What one connection sends takes effect in order (protocol §4). So an ack has taken effect once anything that the device
+sent after it on the same connection was answered, and a heartbeat is answered when the acks before it are on disk.
 """
 
 from collections import Counter
@@ -19,7 +18,7 @@ class _Connection:
         self.pushed: dict[int, tuple[str, int]] = {}
         self.acked: Cursors = Counter()
         self.pings: list[Cursors] = []  # what was acked before each unanswered ping
-        self.sends: dict[int, list[tuple[Cursors, bool]]] = {}  # the same per seqid; whether it is the first attempt
+        self.sends: dict[int, list[Cursors]] = {}  # the same for sends, by seqid
         self.server_lives = True
 
 
@@ -28,7 +27,6 @@ def settled_acks(evidence: Evidence) -> Iterator[tuple[Received, int]]:
     connections: dict[int, _Connection] = {}
     in_memory: dict[Device, Cursors] = {device: Counter() for device in evidence.devices}
     on_disk: dict[Device, Cursors] = {device: Counter() for device in evidence.devices}
-    tried: set[tuple[Device, int]] = set()
     for event in evidence.history:
         if isinstance(event, Killed):
             in_memory = dict(on_disk)
@@ -47,16 +45,14 @@ def settled_acks(evidence: Evidence) -> Iterator[tuple[Received, int]]:
             case Pinged():
                 connection.pings.append(connection.acked.copy())
             case Invoked(_, seqid):
-                first = (device, seqid) not in tried
-                connection.sends.setdefault(seqid, []).append((connection.acked.copy(), first))
-                tried.add((device, seqid))
-            case Ponged() if connection.server_lives:
-                in_memory[device] = in_memory[device] | connection.pings.pop(0)
+                connection.sends.setdefault(seqid, []).append(connection.acked.copy())
+            case Ponged():
+                acked = connection.pings.pop(0)
+                on_disk[device] = on_disk[device] | acked
+                in_memory[device] = in_memory[device] | acked
             case Sent(_, seqid) | Refused(_, seqid):
-                acked, first = connection.sends[seqid].pop(0)
-                if first and isinstance(event, Sent):
-                    on_disk[device] = on_disk[device] | acked
-                if connection.server_lives or (first and isinstance(event, Sent)):
+                acked = connection.sends[seqid].pop(0)
+                if connection.server_lives:
                     in_memory[device] = in_memory[device] | acked
             case _:
                 pass

@@ -7,7 +7,7 @@ from typing import Any
 
 from rockdove.wire import im_pb2 as pb
 from tests.history.checker import REPUSH_MS, Promise
-from tests.history.events import Acked, Event, Invoked, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
+from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
 from tests.history.evidence import Device
 
 History = list[Event]
@@ -177,10 +177,25 @@ def own_message_pushed_back(history: History) -> History:
 
 
 def acknowledged_and_pushed_again(history: History) -> History:
+    """On the next connection, although a retry sent after the ack was answered."""
     last = deliveries(history)[-1]
-    settled = [Acked(last.connection, last.msgid), Pinged(last.connection), Ponged(last.connection)]
-    again = replace(last, connection=NEW_CONNECTION)
-    return [*history, *settled, LoggedIn(NEW_CONNECTION, *devices(history)[last.connection]), again]
+    whose = devices(history)
+    sent = next(event for event in history if isinstance(event, Sent) and whose[event.connection] == whose[last.connection])
+    retry = next(event for event in history if isinstance(event, Invoked) and event.seqid == sent.seqid)
+    answered = [replace(event, connection=last.connection) for event in (retry, sent)]
+    return [*history, Acked(last.connection, last.msgid), *answered, *_once_more(history, last)]
+
+
+def acknowledged_and_pushed_again_after_a_kill(history: History) -> History:
+    """Although a heartbeat sent after the ack was answered."""
+    last = deliveries(history)[-1]
+    heartbeat = [Pinged(last.connection), Killed(), Ponged(last.connection)]
+    return [*history, Acked(last.connection, last.msgid), *heartbeat, *_once_more(history, last)]
+
+
+def _once_more(history: History, pushed: Received) -> History:
+    login = LoggedIn(NEW_CONNECTION, *devices(history)[pushed.connection])
+    return [login, replace(pushed, connection=NEW_CONNECTION)]
 
 
 FAULTS: dict[Callable[[History], History], Promise] = {
@@ -205,4 +220,5 @@ FAULTS: dict[Callable[[History], History], Promise] = {
     a_push_repeated_too_soon: Promise.REORDERED,
     own_message_pushed_back: Promise.ECHOED,
     acknowledged_and_pushed_again: Promise.PUSHED_AGAIN,
+    acknowledged_and_pushed_again_after_a_kill: Promise.PUSHED_AGAIN,
 }

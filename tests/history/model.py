@@ -94,12 +94,13 @@ class World:
         online = self._connect(device)
         self.history.append(Pinged(online.connection))
         if choice % 5:
+            self._on_disk = self._in_memory.copy()
             self.history.append(Ponged(online.connection))
         else:
             self._online.pop(device)
 
     def kill(self, device: Device, choice: int) -> None:
-        """The server is killed; acks that no stored message has followed are forgotten."""
+        """The server is killed; acks that no answered heartbeat has followed are forgotten."""
         self.history.append(Killed())
         self._online.clear()
         self._in_memory = self._on_disk.copy()
@@ -135,7 +136,6 @@ class World:
             log = self._logs[conversation]
             log.append(_Message(1000 + next(self._numbers), device, content))
             self._places[device, seqid] = (conversation, len(log))
-            self._on_disk |= self._in_memory
 
     def _answer(self, device: Device, online: _Online, seqid: int, conversation: str, content: bytes) -> None:
         _, seq = self._places[device, seqid]
