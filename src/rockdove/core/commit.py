@@ -34,6 +34,7 @@ class GroupCommit:
         self._acked: set[Stream] = set()  # cursors that moved since they were last written
         self._cursors_due = False
         self._armed = False
+        self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], set[Stream]] | None = None
         self._touched: list[Outbound] = []
         self.on_message: Callable[[Draft, int], None] = _unset  # durable: answer and fan out
@@ -93,13 +94,15 @@ class GroupCommit:
     # -- the end of a turn
 
     def _end_turn(self) -> None:
-        if self._committing is None:
+        if self._committing is None and not self._failed:
             self._commit()
         self._flush()
         self._armed = False
         self._rearm()
 
     def _rearm(self) -> None:
+        if self._failed:
+            return
         cursors = self._acked and not self._cursors_due
         if self._touched or (self._committing is None and (self._batch or self._then or cursors)):
             self.arm()
@@ -133,6 +136,7 @@ class GroupCommit:
         elif isinstance(error, StoreUnavailable):
             self._put_back(batch, acked, error)
         else:
+            self._failed = True
             self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
             return
         for call in then:

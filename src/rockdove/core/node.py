@@ -117,7 +117,7 @@ class Node:
 
     def _retain(self) -> None:
         self.scheduler.spawn(self._retention.step(self.scheduler.now_ms()))
-        self.scheduler.later(ACCOUNTS_MS, self._retain)
+        self.scheduler.later(self.settings.maintenance_ms, self._retain)
 
     async def _follow_accounts(self) -> None:
         changes = await self._accounts.changes(self._accounts_position)

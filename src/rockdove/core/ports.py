@@ -47,7 +47,7 @@ class Store(Protocol):
         """The highest seq ever given in this conversation, 0 if none."""
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
-        """The device, made when it is new. A new or expired one starts at its siblings' cursors (protocol §5).
+        """The device, made when it is new. A new one starts at the highest of its siblings' cursors (protocol §5).
 
         Raises StoreUnavailable for a new device that cannot be stored now.
         """
@@ -64,17 +64,20 @@ class Store(Protocol):
     async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
         """The user's conversations, newest activity first, those after the one with (last_msgid, conversation) `before`."""
 
-    async def spans(self, after: int, limit: int) -> Sequence[Span]:
-        """Conversations with an id above `after` whose tenant does not keep messages for ever, by id."""
+    async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
+        """Conversations with an id above `after` whose tenant does not keep messages for ever, by id.
 
-    async def cut(self, conversation: int, through: int, older_than_msgid: int, forget_requests_before: int, limit: int) -> int:
-        """Delete up to `limit` messages with seq <= `through` and msgid < `older_than_msgid`, lowest first; say how many.
-
-        Their de-duplication keys go too once their msgid is below `forget_requests_before`, not sooner.
+        Devices last seen before `unseen_since_ms` have expired (protocol §5 Retention).
         """
 
-    async def expire_devices(self, unseen_since_ms: int, limit: int) -> int:
-        """Forget the cursors of up to `limit` devices last seen before that; say how many."""
+    async def cut(self, conversation: int, through: int, older_than: int, limit: int) -> int:
+        """Delete up to `limit` messages with seq <= `through` and msgid < `older_than`, lowest first; say how many.
+
+        Very new ones may be left for the next call. Retries of what was cut are still recognised.
+        """
+
+    async def forget_requests(self, older_than: int, limit: int) -> None:
+        """Forget up to `limit` de-duplication keys of messages that were cut and have a msgid < `older_than`."""
 
     def close(self) -> None:
         """Let go of the files. Nothing is committed by this."""

@@ -1,4 +1,4 @@
-"""What a log may forget, and when a device expires (protocol §5 Retention)."""
+"""What a log may forget (protocol §5 Retention)."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ MESSAGES: Final = 500  # deleted in one step, so that nobody waits for it
 
 
 class Retention:
-    """Cuts logs and forgets devices, a little at a time."""
+    """Cuts logs, a little at a time."""
 
     def __init__(self, store: Store, device_expiry_ms: int, log: Log) -> None:
         self._store = store
@@ -25,8 +25,8 @@ class Retention:
     async def step(self, now_ms: int) -> None:
         """Do a bounded piece of the work; call it now and then."""
         try:
-            await self._store.expire_devices(now_ms - self._device_expiry_ms, SPANS)
-            spans = await self._store.spans(self._after, SPANS)
+            await self._store.forget_requests(first_msgid(now_ms - DEDUPLICATION_MS), MESSAGES)
+            spans = await self._store.spans(self._after, now_ms - self._device_expiry_ms, SPANS)
             self._after = spans[-1].conversation if len(spans) == SPANS else 0
             left = MESSAGES
             for span in spans:
@@ -48,5 +48,4 @@ class Retention:
             older_than = first_msgid(now_ms - span.retention_days * DAY_MS)
         if through < span.first_seq:
             return 0
-        forget = first_msgid(now_ms - DEDUPLICATION_MS)
-        return await self._store.cut(span.conversation, through, older_than, forget, limit)
+        return await self._store.cut(span.conversation, through, older_than, limit)

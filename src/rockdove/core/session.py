@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rockdove.core.node import Node
 
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
+SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
 LINGER_MS: Final = 2_000  # for the last frame to leave
 NEVER: Final = 1 << 62
 REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
@@ -46,6 +47,7 @@ class Session:
         "_link",
         "_node",
         "_reading",
+        "_seen_ms",
         "_stalled_ms",
         "_state",
         "_waiting",
@@ -74,6 +76,7 @@ class Session:
         self.outbound = Outbound(link, node.commit, node.store, node.scheduler, node.settings.window, self.check_by)
         self._state = State.AWAITING_LOGIN
         self._heard_ms = now_ms
+        self._seen_ms = now_ms
         self._begun_ms = NEVER  # when the unfinished frame began
         self._stalled_ms = NEVER  # when the client stopped reading
         self._waiting = False  # a request is being served: later ones wait
@@ -332,6 +335,9 @@ class Session:
         elif now_ms - self._stalled_ms >= STALLED_READER_MS:
             self.end(pb.TOO_SLOW, f"nothing was read for {STALLED_READER_MS // 1000} s: reconnect")
         else:
+            if now_ms - self._seen_ms >= SEEN_MS:
+                self._seen_ms = now_ms
+                self._node.commit.see(self.outbound.device)
             if not self.outbound.paused:
                 self.outbound.push_again(now_ms)
             due = (

@@ -41,7 +41,6 @@ CREATE TABLE device (
     client        TEXT NOT NULL,
     last_seqid    INTEGER NOT NULL DEFAULT 0,  -- up to date as far as message is settled
     last_seen_ms  INTEGER NOT NULL,
-    expired       INTEGER NOT NULL DEFAULT 0,
     UNIQUE (user, name)
 );
 
@@ -75,7 +74,7 @@ CREATE TABLE request (
     PRIMARY KEY (device, seqid)
 ) WITHOUT ROWID;
 
--- Keys that outlive their message, until they may be forgotten.
+-- Keys of messages that were cut, until they may be forgotten.
 CREATE TABLE request_expiry (
     msgid  INTEGER PRIMARY KEY,
     device INTEGER NOT NULL,
@@ -89,6 +88,8 @@ CREATE TABLE conversation (
     last_seq   INTEGER NOT NULL DEFAULT 0,   -- up to date as far as message is settled
     last_msgid INTEGER NOT NULL DEFAULT 0
 );
+
+CREATE INDEX conversation_tenant ON conversation (tenant, id);
 
 CREATE TABLE member (
     user         INTEGER NOT NULL,

@@ -45,6 +45,12 @@ class _Migration(NamedTuple):
     script: str
 
 
+def default_data_directory() -> Path:
+    """`$XDG_DATA_HOME/rockdove`, usually ~/.local/share/rockdove."""
+    home = os.environ.get("XDG_DATA_HOME", "")
+    return (Path(home) if home.startswith("/") else Path.home() / ".local" / "share") / "rockdove"
+
+
 def open_database(directory: Path) -> sqlite3.Connection:
     """Open the database in `directory` with the newest schema; both are made, for the owner alone, when missing.
 

@@ -1,0 +1,171 @@
+"""The one place that knows all parts: build, start, drain, stop."""
+
+import asyncio
+import gc
+import resource
+import secrets
+import signal
+from collections.abc import Coroutine
+from contextlib import ExitStack
+from typing import Any, Final
+
+import structlog
+import uvloop
+
+from rockdove.auth import DAY_MS, TokenAuth
+from rockdove.core.errors import StoreFailed
+from rockdove.core.node import Node
+from rockdove.core.ports import Log
+from rockdove.core.settings import Settings
+from rockdove.server.config import Address, Config
+from rockdove.server.scheduler import LoopScheduler
+from rockdove.store.sqlite.accounts import SqliteAccounts
+from rockdove.store.sqlite.database import lock_for_serving, open_database
+from rockdove.store.sqlite.log import SqliteStore
+from rockdove.transport.http import HttpServer
+from rockdove.transport.http.health import health_app
+from rockdove.transport.tcp import Listener
+
+RESERVED_FILES: Final = 64  # descriptors kept for the database, listeners and connections being refused
+DRAIN_SECONDS: Final = 5.0  # for clients to read their last frame
+GARBAGE_THRESHOLDS: Final = (50_000, 20, 1_000)  # a session's objects live long: full collections are rare
+
+
+class StartError(Exception):
+    """The server cannot start; the text is one line that says what to do."""
+
+
+def run(config: Config) -> int:
+    """Serve until SIGTERM or SIGINT. Returns the exit code: 0, or 1 after the store failed.
+
+    Raises DataDirectoryError and StartError.
+    """
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_Server(config, structlog.get_logger()).serve())
+
+
+class Tokens:
+    """`core.ports.Randomness` from the operating system."""
+
+    def token(self) -> str:
+        return secrets.token_hex(8)
+
+
+class _Server:
+    def __init__(self, config: Config, log: Log) -> None:
+        self._config = config
+        self._log = log
+        self._stop = asyncio.Event()
+        self._exit_code = 0
+        self._ready = False
+        self._listeners: list[Listener] = []
+        self._max_connections = config.max_connections or _open_files_limit() - RESERVED_FILES
+
+    async def serve(self) -> int:
+        with ExitStack() as stack:
+            stack.enter_context(lock_for_serving(self._config.data))
+            connection = open_database(self._config.data)
+            store = SqliteStore(connection)
+            stack.callback(store.close)
+            accounts = SqliteAccounts(connection)
+            auth = TokenAuth(await accounts.signing_key(), self._config.resume_token_days)
+            stack.callback(auth.close)
+            loop = asyncio.get_running_loop()
+            node = Node(self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log)
+            node.commit.on_failure = self._failed
+            for number in (signal.SIGTERM, signal.SIGINT):
+                loop.add_signal_handler(number, self._stop.set)
+            http = await self._listen(node)
+            node.start()
+            gc.freeze()
+            gc.set_threshold(*GARBAGE_THRESHOLDS)
+            self._ready = True
+            self._log.info("ready", data=str(self._config.data), max_connections=self._max_connections)
+            await self._stop.wait()
+            self._ready = False
+            await self._drain(node)
+            if http is not None:
+                await http.stop()
+        self._log.info("stopped", exit_code=self._exit_code)
+        return self._exit_code
+
+    def _settings(self) -> Settings:
+        return Settings(
+            heartbeat_seconds=self._config.heartbeat_seconds,
+            max_frame_bytes=self._config.max_frame_bytes,
+            window=self._config.window,
+            device_expiry_ms=self._config.device_expiry_days * DAY_MS,
+            maintenance_ms=self._config.maintenance_seconds * 1000,
+        )
+
+    # -- listening
+
+    async def _listen(self, node: Node) -> HttpServer | None:
+        config = self._config
+        http = None
+        if config.http is not None:
+            http = HttpServer(health_app(lambda: self._ready), *config.http)
+            await self._start("http", config.http, http.start())
+        if config.tcp is not None:
+            listener = self._listener(node)
+            await self._start("tcp", config.tcp, listener.start(*config.tcp))
+        if config.tls is not None:
+            listener = self._listener(node)
+            await self._start("tls", config.tls, listener.start(*config.tls, config.tls_context()))
+        return http
+
+    def _listener(self, node: Node) -> Listener:
+        listener = Listener(node, self._has_room)
+        self._listeners.append(listener)
+        return listener
+
+    async def _start(self, transport: str, address: Address, starting: Coroutine[Any, Any, int]) -> None:
+        try:
+            port = await starting
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise StartError(f"cannot listen on {address}: {reason}; choose another address with --{transport}") from None
+        self._log.info("listening", transport=transport, host=address.host, port=port)
+
+    def _has_room(self) -> bool:
+        return sum(len(listener.connections) for listener in self._listeners) < self._max_connections
+
+    # -- stopping
+
+    def _failed(self, error: Exception) -> None:
+        if isinstance(error, StoreFailed):
+            # What the disk holds is no longer known: acknowledge nothing more, and let a restart find out.
+            self._log.warning("store_failed", reason=str(error), action="the server stops")
+            self._exit_code = 1
+            self._stop.set()
+            return
+        try:
+            raise error
+        except Exception:
+            self._log.exception("work_failed")
+
+    async def _drain(self, node: Node) -> None:
+        for listener in self._listeners:
+            listener.stop()
+        if self._exit_code:
+            for listener in self._listeners:
+                for connection in list(listener.connections):
+                    connection.abort()
+            return
+        node.drain()
+        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
+        while any(listener.connections for listener in self._listeners):
+            if asyncio.get_running_loop().time() > deadline:
+                break
+            await asyncio.sleep(0.01)
+        stored = asyncio.Event()
+        node.commit.then(lambda _: stored.set())
+        await stored.wait()
+
+
+def _open_files_limit() -> int:
+    """Raise the limit as far as we may; returns it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    return max(hard, RESERVED_FILES + 1)

@@ -1,0 +1,109 @@
+"""TCP and TLS connections to sessions and back."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable
+from typing import Final, cast
+
+from rockdove.core.node import Node
+from rockdove.core.session import Session
+from rockdove.wire import codec
+from rockdove.wire import im_pb2 as pb
+
+BACKLOG: Final = 4096  # connections that the kernel holds while we are busy
+UNSENT_BYTES: Final = 64 * 1024  # beyond this the client counts as not reading
+DEAD_PEER_MS: Final = 30_000  # data that nobody confirms for this long: the connection is gone (TCP_USER_TIMEOUT)
+
+
+class Listener:
+    """Accepts connections on one address, and counts them."""
+
+    def __init__(self, node: Node, admit: Callable[[], bool]) -> None:
+        """`admit` says whether there is room for one more connection."""
+        self._node = node
+        self._admit = admit
+        self._server: asyncio.Server | None = None
+        self.connections: set[Connection] = set()
+
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen; returns the port, which matters when port 0 was asked for. Raises OSError."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(self._accept, host, port, ssl=tls, backlog=BACKLOG)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def stop(self) -> None:
+        """Accept no more. Connections go on."""
+        if self._server is not None:
+            self._server.close()
+
+    def _accept(self) -> "Connection":
+        return Connection(self._node, self.connections, full=not self._admit())
+
+
+class Connection(asyncio.Protocol):
+    """One socket: `core.ports.Link` to its session."""
+
+    __slots__ = ("_connections", "_full", "_node", "_session", "_transport")
+
+    _session: Session
+    _transport: asyncio.Transport
+
+    def __init__(self, node: Node, connections: "set[Connection]", *, full: bool) -> None:
+        self._node = node
+        self._connections = connections
+        self._full = full
+
+    # -- from the loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport = cast("asyncio.Transport", transport)  # uvloop's are none by inheritance
+        self._connections.add(self)
+        if self._full:
+            reason = "the server has all the connections it can hold: try again later"
+            refused = pb.ConAck(status=pb.STATUS_FAIL, code=pb.RESOURCE_EXHAUSTED, reason=reason)
+            transport.write(codec.frame(pb.Command(version=1, conack=refused)))
+            transport.close()
+            return
+        transport.set_write_buffer_limits(high=UNSENT_BYTES)
+        connection = transport.get_extra_info("socket")
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
+        peer = transport.get_extra_info("peername")
+        self._session = self._node.connect(self, peer[0] if peer else "")
+
+    def data_received(self, data: bytes) -> None:
+        if not self._full:
+            self._session.receive(data, self._node.scheduler.now_ms())
+
+    def pause_writing(self) -> None:
+        self._session.pause_writing(self._node.scheduler.now_ms())
+
+    def resume_writing(self) -> None:
+        self._session.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
+        self._connections.discard(self)
+        if not self._full:
+            self._session.link_lost()
+            del self._session  # nothing is left to wait for the garbage collector
+
+    # -- from the session
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def abort(self) -> None:
+        self._transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
