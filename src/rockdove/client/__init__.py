@@ -1,0 +1,73 @@
+"""The SDK: a client that sends each message once and hands each received one over once, in order."""
+
+from rockdove.client.blocking import BlockingClient, BlockingPosting
+from rockdove.client.client import Client, Posting
+from rockdove.client.content import (
+    Audio,
+    Content,
+    Custom,
+    Edit,
+    File,
+    Image,
+    Location,
+    Notice,
+    Reaction,
+    Recall,
+    Text,
+    Unknown,
+    Video,
+)
+from rockdove.client.errors import Disconnected, LoginRefused, OutboxUnusable, OutcomeUnknown, Refused, RockdoveError
+from rockdove.client.events import (
+    Connected,
+    ContactChanged,
+    Delivered,
+    Event,
+    MessageReceived,
+    MessagesMissing,
+    PresenceChanged,
+    Read,
+    Reconnecting,
+    Settled,
+)
+from rockdove.client.message import Chat, Conversation, Message, Sent
+
+__all__ = [
+    "Audio",
+    "BlockingClient",
+    "BlockingPosting",
+    "Chat",
+    "Client",
+    "Connected",
+    "ContactChanged",
+    "Content",
+    "Conversation",
+    "Custom",
+    "Delivered",
+    "Disconnected",
+    "Edit",
+    "Event",
+    "File",
+    "Image",
+    "Location",
+    "LoginRefused",
+    "Message",
+    "MessageReceived",
+    "MessagesMissing",
+    "Notice",
+    "OutboxUnusable",
+    "OutcomeUnknown",
+    "Posting",
+    "PresenceChanged",
+    "Reaction",
+    "Read",
+    "Recall",
+    "Reconnecting",
+    "Refused",
+    "RockdoveError",
+    "Sent",
+    "Settled",
+    "Text",
+    "Unknown",
+    "Video",
+]

@@ -1,0 +1,19 @@
+"""Where a server is, as people write it: "host", "host:port", "[::1]:port"."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+TCP_PORT: Final = 5181
+TLS_PORT: Final = 5182
+
+
+def parse_address(text: str, *, tls: bool) -> tuple[str, int]:
+    """(host, port), the port by default the one for plain TCP or TLS. Raises ValueError when `text` is no address."""
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or host not in (text[: len(host)].lower(), text[1 : len(host) + 1].lower()) or port == 0:
+        raise ValueError(f"{text!r} is not a server address; write HOST or HOST:PORT, like 127.0.0.1:{TCP_PORT}")
+    return host, port or (TLS_PORT if tls else TCP_PORT)
