@@ -85,8 +85,9 @@ class RawClient:
         self.write_bytes(b"".join(framed(command) for command in commands))
 
     def write_bytes(self, data: bytes) -> None:
-        """Send bytes as they are."""
-        self._writer.write(data)
+        """Send bytes as they are; into a connection that has ended they are not sent."""
+        if not self._writer.is_closing():
+            self._writer.write(data)
 
     async def drain(self) -> None:
         """Wait until the server has read enough for more to be written."""
