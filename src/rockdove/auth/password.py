@@ -15,6 +15,7 @@ from rockdove.core.errors import Refusal
 from rockdove.wire import im_pb2 as pb
 
 PASSWORD_BYTES: Final = 1024  # longest password
+RULE: Final = f"1 to {PASSWORD_BYTES} bytes"
 WAITING: Final = 2_000  # checks that may wait: about 5 s at the standard cost on 2 cores
 
 
@@ -31,6 +32,11 @@ COSTS: Final = {
     "strong": Cost(19 * 1024, 2),  # 23 ms, OWASP's recommendation
 }
 CORES: Final = os.cpu_count() or 1
+
+
+def is_password(text: str) -> bool:
+    """Whether `text` may be a password; see RULE."""
+    return 0 < len(text.encode()) <= PASSWORD_BYTES
 
 
 def hash_password(password: str, cost: str) -> str:
@@ -78,7 +84,7 @@ class PasswordChecker:
         """`verify_password`, as slow for one that is too long. Raises Refusal(RESOURCE_EXHAUSTED) when too many wait."""
         if self._under_way >= self._limit:
             raise Refusal(pb.RESOURCE_EXHAUSTED, "too many logins at once; try again in a few seconds")
-        if len(password.encode()) > PASSWORD_BYTES:
+        if not is_password(password):
             password = ""  # never anybody's
         self._under_way += 1
         try:
