@@ -17,7 +17,15 @@ from rockdove.client.content import (
     Unknown,
     Video,
 )
-from rockdove.client.errors import Disconnected, LoginRefused, OutboxUnusable, OutcomeUnknown, Refused, RockdoveError
+from rockdove.client.errors import (
+    Disconnected,
+    LoginRefused,
+    OutboxInUse,
+    OutboxUnusable,
+    OutcomeUnknown,
+    Refused,
+    RockdoveError,
+)
 from rockdove.client.events import (
     Connected,
     ContactChanged,
@@ -55,6 +63,7 @@ __all__ = [
     "MessageReceived",
     "MessagesMissing",
     "Notice",
+    "OutboxInUse",
     "OutboxUnusable",
     "OutcomeUnknown",
     "Posting",

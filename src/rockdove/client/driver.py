@@ -1,6 +1,7 @@
 """Keeps one Protocol connected: sockets, timers and futures around it."""
 
 import asyncio
+import os
 import ssl
 from typing import Any, Final
 
@@ -192,4 +193,10 @@ def _mark_seen(future: "asyncio.Future[Any]") -> None:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason}"
+    if error.errno and error.errno > 0:
+        return os.strerror(error.errno)  # asyncio's own text has addresses in it
     return error.strerror or str(error) or type(error).__name__

@@ -59,5 +59,12 @@ class OutboxUnusable(RockdoveError):
         self.reason = reason
 
 
+class OutboxInUse(OutboxUnusable):
+    """Another process has the outbox file open: one device is one process."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, "is in use by another process")
+
+
 def _name(items: list[tuple[str, int]], value: int) -> str:
     return next((name for name, number in items if number == value), str(value))

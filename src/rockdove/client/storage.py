@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from rockdove.client.errors import OutboxUnusable
+from rockdove.client.errors import OutboxInUse, OutboxUnusable
 from rockdove.client.message import Key
 
 _MEMORY: Final = ":memory:"
@@ -92,7 +92,7 @@ class Storage:
             raise OutboxUnusable(self.path, f"cannot be opened: {error.strerror}") from error
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_BUSY:
-                raise OutboxUnusable(self.path, "is in use by another process") from error
+                raise OutboxInUse(self.path) from error
             raise OutboxUnusable(self.path, f"cannot be used: {error}") from error
 
     @contextmanager

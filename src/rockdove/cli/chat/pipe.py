@@ -1,0 +1,182 @@
+"""The chat through a pipe: lines in are messages out, messages in are lines out."""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rockdove.cli.chat.peer import show_peer
+from rockdove.cli.chat.receipts import ReadReceipts
+from rockdove.cli.chat.words import local_time, one_line
+from rockdove.cli.errors import CommandError, wrong_usage
+from rockdove.cli.terminal import printable
+from rockdove.client import Chat, Client, Message, MessageReceived, MessagesMissing, Posting, Refused
+from rockdove.client.message import Key
+from rockdove.locale import Texts
+from rockdove.wire import im_pb2 as pb
+
+_STDIN: Final = 0
+_READ_BYTES: Final = 64 * 1024
+_UNANSWERED: Final = 256  # lines that are read ahead of their answers
+_RECEIPT_SECONDS: Final = 2.0  # to get the last read receipt out
+_HOPELESS: Final = (pb.NOT_FOUND, pb.PERMISSION_DENIED)  # no further line to this peer can succeed
+
+
+def read_lines() -> Iterator[str]:
+    """Standard input, line by line without the line ends, past Python's buffer: a thread may be left waiting in it at exit."""
+    rest = b""
+    while data := os.read(_STDIN, _READ_BYTES):
+        *whole, rest = (rest + data).split(b"\n")
+        for line in whole:
+            yield line.removesuffix(b"\r").decode(errors="replace")
+    if rest:
+        yield rest.decode(errors="replace")
+
+
+async def in_thread(lines: Iterator[str]) -> AsyncIterator[str]:
+    """The same lines, read in a thread that does not keep the program from ending."""
+    loop = asyncio.get_running_loop()
+    read: asyncio.Queue[str | None] = asyncio.Queue()
+    wanted = threading.Semaphore(0)
+
+    def work() -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            while wanted.acquire():
+                line = next(lines, None)
+                loop.call_soon_threadsafe(read.put_nowait, line)
+                if line is None:
+                    return
+
+    threading.Thread(target=work, name="stdin", daemon=True).start()
+    while True:
+        wanted.release()
+        line = await read.get()
+        if line is None:
+            return
+        yield line
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to stop receiving: so many seconds after the input ended, or after so many messages."""
+
+    linger_seconds: float | None
+    count: int | None
+
+
+class Pipe:
+    """One run of the chat through a pipe."""
+
+    def __init__(self, client: Client, peer: Key | None, texts: Texts, *, as_json: bool) -> None:
+        self._client = client
+        self._peer = peer
+        self._texts = texts
+        self._as_json = as_json
+        self._receipts = ReadReceipts(client)
+        self._received = 0
+        self._failed = False
+
+    async def run(self, lines: Iterator[str], limits: Limits) -> int:
+        """Returns the exit code. Raises CommandError, Disconnected, LoginRefused."""
+        sending = asyncio.create_task(self._send(in_thread(lines)))
+        receiving = asyncio.create_task(self._receive(limits.count))
+        try:
+            await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
+            if sending.done():
+                sending.result()
+            if not receiving.done() and (limits.count or limits.linger_seconds):
+                await asyncio.wait([receiving], timeout=limits.linger_seconds)
+            if receiving.done():
+                receiving.result()
+                await self._client.flush()
+            elif limits.count:
+                raise CommandError(f"only {self._received} of {limits.count} messages came within {limits.linger_seconds:g} s")
+        finally:
+            for task in (sending, receiving):
+                task.cancel()
+            await asyncio.gather(sending, receiving, return_exceptions=True)
+            await self._receipts.close(_RECEIPT_SECONDS)
+        return int(self._failed)
+
+    # ---------------------------------------------------------------- out
+
+    async def _send(self, lines: AsyncIterator[str]) -> None:
+        """Returns when every line has its answer."""
+        waiting: deque[tuple[int, Posting]] = deque()
+        number = 0
+        async for line in lines:
+            number += 1
+            if not line:
+                continue
+            if not self._peer:
+                raise wrong_usage("say with --to whom the lines are for")
+            try:
+                waiting.append((number, self._client.post(self._peer[1], line, chat=Chat(self._peer[0]))))
+            except Refused as refusal:
+                self._complain(number, refusal)
+            while waiting and (len(waiting) > _UNANSWERED or waiting[0][1].done()):
+                await self._answer(*waiting.popleft())
+        while waiting:
+            await self._answer(*waiting.popleft())
+
+    async def _answer(self, number: int, posting: Posting) -> None:
+        try:
+            sent = await posting
+        except Refused as refusal:
+            if refusal.code in _HOPELESS:
+                raise CommandError(refusal.reason) from None
+            self._complain(number, refusal)
+        else:
+            if self._as_json:
+                self._print_json(type="sent", line=number, msgid=str(sent.msgid), seq=sent.seq, timestamp_ms=sent.timestamp_ms)
+
+    def _complain(self, number: int, refusal: Refused) -> None:
+        self._failed = True
+        print(f"rockdove: line {number} was not sent: {printable(refusal.reason)}", file=sys.stderr)
+
+    # ---------------------------------------------------------------- in
+
+    async def _receive(self, count: int | None) -> None:
+        """Returns when `count` messages were received; never without one."""
+        async for event in self._client.events():
+            if isinstance(event, MessagesMissing):
+                missing = self._texts["missing"].format(first=event.after + 1, last=event.before - 1)
+                print(f"rockdove: {event.peer}: {missing}", file=sys.stderr)
+            if not isinstance(event, MessageReceived):
+                continue
+            self._print(event.message)
+            self._receipts.shown(event.message)
+            if event.message.sender != self._client.user:
+                self._received += 1
+                if self._received == count:
+                    self._client.acknowledge(event.message)
+                    return
+
+    def _print(self, message: Message) -> None:
+        words = one_line(message.content, self._texts)
+        if self._as_json:
+            self._print_json(
+                type="message",
+                chat="group" if message.chat == Chat.GROUP else "single",
+                peer=message.peer,
+                sender=message.sender,
+                msgid=str(message.msgid),  # above what JavaScript's numbers can hold
+                seq=message.seq,
+                timestamp_ms=message.timestamp_ms,
+                text=message.text,
+                summary=words,
+            )
+            return
+        who = printable(message.sender)
+        if message.chat == Chat.GROUP:
+            who = f"{show_peer(message.key)} {who}"
+        print(f"{local_time(message.timestamp_ms):%H:%M:%S} {printable(who)}: {words}", flush=True)
+
+    def _print_json(self, **values: Any) -> None:
+        print(json.dumps(values, ensure_ascii=False), flush=True)
