@@ -112,6 +112,8 @@ class Session:
         self._decoder.feed(data)
         if not self._waiting and not self._reading:
             self._read()
+        else:
+            self._regulate()
 
     def go_on(self) -> None:
         """The request that was being served is answered, or safely queued: read the next."""
