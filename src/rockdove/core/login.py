@@ -1,5 +1,7 @@
 """Connect to who this is, or the one uniform refusal (protocol §3)."""
 
+from collections.abc import Hashable
+
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, invalid
 from rockdove.core.ports import Accounts, Auth, Scheduler
@@ -31,12 +33,13 @@ class Login:
         _check_names(connect)
         now_ms = self._scheduler.now_ms()
         key = (connect.org, connect.appkey, connect.user)
-        if self._failures.refuses(address, key, now_ms):
-            raise Refusal(pb.RESOURCE_EXHAUSTED, "too many failed logins: try again in a minute")
+        self._check_failures(address, key, now_ms)
         tenant = await self._directory.tenant(connect.org, connect.appkey)
         # Never from the cache: a password changed or an account disabled a moment ago counts.
         user = await self._accounts.user(tenant.id, connect.user) if tenant else None
         right = await self._auth.check(tenant, connect.user, user, connect.device, connect.token, now_ms)
+        # Others may have failed meanwhile: guesses made at the same time are not more than those made one by one.
+        self._check_failures(address, key, now_ms)
         if right and tenant is not None:
             if user is None:
                 user = await self._welcome(tenant, connect.user, now_ms)
@@ -44,6 +47,10 @@ class Login:
                 return tenant, user
         self._failures.failed(address, key, now_ms)
         raise Refusal(pb.UNAUTHENTICATED, UNIFORM)
+
+    def _check_failures(self, address: str, user: Hashable, now_ms: int) -> None:
+        if self._failures.refuses(address, user, now_ms):
+            raise Refusal(pb.RESOURCE_EXHAUSTED, "too many failed logins: try again in a minute")
 
     async def _welcome(self, tenant: Tenant, name: str, now_ms: int) -> User:
         """The tenant's own token vouches for somebody new."""
