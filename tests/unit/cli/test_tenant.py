@@ -1,0 +1,168 @@
+"""rockdove tenant sets up applications and vouches for their users."""
+
+import asyncio
+import json
+import time
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+
+from rockdove.auth import app_token
+from rockdove.auth.password import COSTS
+from rockdove.core.records import FOREVER, NO_RETENTION, Tenant
+from rockdove.store.sqlite.accounts import SqliteAccounts
+from rockdove.store.sqlite.database import open_database
+from tests.unit.cli.command import refused, rockdove, succeeded
+
+
+def stored(data: Path, org: str = "acme", appkey: str = "shop") -> Tenant | None:
+    """The tenant as the server sees it."""
+    with closing(open_database(data)) as connection:
+        return asyncio.run(SqliteAccounts(connection).tenant(org, appkey))
+
+
+def add(data: Path, *options: str) -> Tenant:
+    succeeded(rockdove("tenant", "add", "acme", "shop", *options, "--data", data))
+    tenant = stored(data)
+    assert tenant
+    return tenant
+
+
+def let_in(data: Path, token: str, name: str) -> bool:
+    tenant = stored(data)
+    assert tenant
+    return app_token.verify(tenant, name, token, time.time_ns() // 1_000_000)
+
+
+def test_a_tenant_is_added_with_defaults(tmp_path: Path) -> None:
+    text = succeeded(rockdove("tenant", "add", "acme", "shop", "--data", tmp_path))
+    assert text == "added tenant acme/shop: retention forever, strangers yes, password cost standard, rate no limit\n"
+    tenant = stored(tmp_path)
+    assert tenant
+    assert (tenant.retention_days, tenant.strangers) == (FOREVER, True)
+    assert (tenant.password_cost, tenant.messages_per_second) == ("standard", 0)
+
+
+def test_a_tenant_is_added_with_settings(tmp_path: Path) -> None:
+    tenant = add(tmp_path, "--retention", "7", "--strangers", "no", "--password-cost", "strong", "--rate", "20")
+    assert (tenant.retention_days, tenant.strangers) == (7, False)
+    assert (tenant.password_cost, tenant.messages_per_second) == ("strong", 20)
+
+
+def test_every_tenant_has_its_own_secret(tmp_path: Path) -> None:
+    secrets = {add(tmp_path).token_secret}
+    succeeded(rockdove("tenant", "add", "acme", "game", "--data", tmp_path))
+    for appkey, org in [("game", "acme"), ("default", "default")]:
+        tenant = stored(tmp_path, org, appkey)
+        assert tenant
+        assert len(tenant.token_secret) >= 32
+        secrets.add(tenant.token_secret)
+    assert len(secrets) == 3
+
+
+def test_a_tenant_that_is_there_is_not_added_again(tmp_path: Path) -> None:
+    before = add(tmp_path)
+    line = refused(rockdove("tenant", "add", "acme", "shop", "--rate", "1", "--data", tmp_path))
+    assert line == "there is a tenant acme/shop already; change it with rockdove tenant set"
+    assert stored(tmp_path) == before
+
+
+@pytest.mark.parametrize(("org", "appkey", "wrong"), [("a b", "shop", "org"), ("acme", "sh/op", "appkey")])
+def test_an_illegal_name_is_told_with_the_rule(tmp_path: Path, org: str, appkey: str, wrong: str) -> None:
+    line = refused(rockdove("tenant", "add", org, appkey, "--data", tmp_path), 2)
+    assert f"is not a legal {wrong}; use 1 to 64 of the characters" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "about"),
+    [
+        (["--retention", "0"], "'0' is no retention; say none, a number of days up to 36500, or forever"),
+        (["--retention", "-1"], "'-1' is no retention"),
+        (["--retention", "week"], "'week' is no retention"),
+        (["--password-cost", "free"], f"'free' is no password cost; say {', '.join(COSTS)}"),
+        (["--rate", "-1"], "--rate"),
+        ([], "give at least one of --retention, --strangers, --password-cost, --rate"),
+    ],
+)
+def test_a_wrong_setting_is_told_and_changes_nothing(tmp_path: Path, options: list[str], about: str) -> None:
+    before = add(tmp_path)
+    assert about in refused(rockdove("tenant", "set", "acme", "shop", *options, "--data", tmp_path), 2)
+    assert stored(tmp_path) == before
+
+
+def test_only_the_settings_that_are_given_change(tmp_path: Path) -> None:
+    before = add(tmp_path, "--retention", "7", "--strangers", "no", "--rate", "20")
+    text = succeeded(rockdove("tenant", "set", "acme", "shop", "--retention", "none", "--data", tmp_path))
+    assert text == "changed tenant acme/shop: retention none, strangers no, password cost standard, rate 20\n"
+    after = stored(tmp_path)
+    assert after
+    assert (before.retention_days, after.retention_days) == (7, NO_RETENTION)
+    assert (after.strangers, after.messages_per_second, after.token_secret) == (False, 20, before.token_secret)
+
+
+def test_an_unknown_tenant_is_told(tmp_path: Path) -> None:
+    for command in (["set", "acme", "shop", "--rate", "1"], ["token", "acme", "shop", "alice"]):
+        line = refused(rockdove("tenant", *command, "--data", tmp_path))
+        assert line == "there is no tenant acme/shop; see rockdove tenant add acme shop"
+
+
+def test_tenants_are_listed_without_their_secrets(tmp_path: Path) -> None:
+    tenant = add(tmp_path, "--retention", "7")
+    as_json = succeeded(rockdove("tenant", "list", "--json", "--data", tmp_path))
+    listed: list[dict[str, Any]] = json.loads(as_json)
+    assert [(each["org"], each["appkey"], each["retention"]) for each in listed] == [
+        ("acme", "shop", 7),
+        ("default", "default", "forever"),
+    ]
+    text = succeeded(rockdove("tenant", "list", "--data", tmp_path))
+    assert text.splitlines()[0] == "acme/shop: retention 7 days, strangers yes, password cost standard, rate no limit"
+    assert tenant.token_secret.decode() not in text + as_json
+
+
+# ---------------------------------------------------------------- app tokens
+
+
+def test_a_signed_token_lets_its_user_in_for_its_time(tmp_path: Path) -> None:
+    add(tmp_path)
+    before = int(time.time())
+    token = succeeded(rockdove("tenant", "token", "acme", "shop", "alice", "--ttl", "15m", "--data", tmp_path)).strip()
+    assert let_in(tmp_path, token, "alice")
+    assert not let_in(tmp_path, token, "bob")
+    expires = jwt.decode(token, options={"verify_signature": False})["exp"]
+    assert before + 900 <= expires <= int(time.time()) + 900
+
+
+def test_the_printed_secret_signs_tokens_elsewhere(tmp_path: Path) -> None:
+    add(tmp_path)
+    secret = succeeded(rockdove("tenant", "token", "acme", "shop", "--secret", "--data", tmp_path)).strip()
+    claims = {"sub": "zoe", "org": "acme", "appkey": "shop", "exp": int(time.time()) + 600}
+    assert let_in(tmp_path, jwt.encode(claims, secret, algorithm="HS256"), "zoe")
+
+
+def test_rotation_voids_older_tokens_and_prints_the_new_secret(tmp_path: Path) -> None:
+    old = add(tmp_path).token_secret.decode()
+    token = succeeded(rockdove("tenant", "token", "acme", "shop", "alice", "--data", tmp_path)).strip()
+    new = succeeded(rockdove("tenant", "token", "acme", "shop", "--rotate", "--data", tmp_path)).strip()
+    assert new != old
+    assert not let_in(tmp_path, token, "alice")
+    assert succeeded(rockdove("tenant", "token", "acme", "shop", "--secret", "--data", tmp_path)).strip() == new
+
+
+@pytest.mark.parametrize("ttl", ["", "0s", "1", "1y", "-1h", "1h30m", "99999999999d"])
+def test_a_wrong_time_to_live_is_told(tmp_path: Path, ttl: str) -> None:
+    line = refused(rockdove("tenant", "token", "acme", "shop", "alice", f"--ttl={ttl}", "--data", tmp_path), 2)
+    assert line == f"{ttl!r} is no time to live; say for example 90s, 15m, 1h or 7d"
+
+
+@pytest.mark.parametrize("arguments", [[], ["alice", "--secret"], ["alice", "--rotate"], ["--secret", "--rotate"]])
+def test_one_thing_is_asked_for_at_a_time(tmp_path: Path, arguments: list[str]) -> None:
+    line = refused(rockdove("tenant", "token", "acme", "shop", *arguments, "--data", tmp_path), 2)
+    assert line == "give one of USER, --secret, --rotate"
+
+
+def test_no_token_is_signed_for_an_illegal_name(tmp_path: Path) -> None:
+    add(tmp_path)
+    assert "is not a legal user" in refused(rockdove("tenant", "token", "acme", "shop", "a b", "--data", tmp_path), 2)
