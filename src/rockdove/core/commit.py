@@ -32,7 +32,8 @@ class GroupCommit:
         self._batch = Batch()
         self._then: list[Callable[[Exception | None], None]] = []
         self._acked: set[Stream] = set()  # cursors that moved since they were last written
-        self._cursors_due = False
+        self._cursor_timer = False  # whether they will be written later
+        self._cursors_now = False  # whether they are written with this turn
         self._armed = False
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], set[Stream]] | None = None
@@ -53,14 +54,12 @@ class GroupCommit:
     def move_cursor(self, stream: Stream) -> None:
         """Have a stream's cursor stored soon: acks of CURSOR_DELAY_MS share a write."""
         self._acked.add(stream)
-        if not self._cursors_due:
-            self._cursors_due = True
-            self._scheduler.later(CURSOR_DELAY_MS, self.write_cursors)
+        self._write_cursors_later(CURSOR_DELAY_MS)
 
     def write_cursors(self) -> None:
-        """Have all moved cursors stored with this turn."""
-        self._cursors_due = False
+        """Have all moved cursors stored with this turn, also those that it still moves."""
         if self._acked:
+            self._cursors_now = True
             self.arm()
 
     def move_read(self, user: int, conversation: int, seq: int) -> None:
@@ -75,7 +74,7 @@ class GroupCommit:
 
     def then(self, call: Callable[[Exception | None], None]) -> None:
         """Call back once all that was collected so far is durable, or with the error that says it is not."""
-        self._cursors_due = False
+        self._cursors_now = True
         self._then.append(call)
         self.arm()
 
@@ -103,13 +102,14 @@ class GroupCommit:
     def _rearm(self) -> None:
         if self._failed:
             return
-        cursors = self._acked and not self._cursors_due
+        cursors = self._acked and self._cursors_now
         if self._touched or (self._committing is None and (self._batch or self._then or cursors)):
             self.arm()
 
     def _commit(self) -> None:
         batch, then, acked = self._batch, self._then, set[Stream]()
-        if self._acked and not self._cursors_due:
+        if self._cursors_now:
+            self._cursors_now = False
             acked, self._acked = self._acked, acked
             for stream in acked:
                 batch.cursors[stream.device, stream.conversation] = stream.cursor
@@ -160,9 +160,16 @@ class GroupCommit:
             self.on_refused(draft)
         if acked:
             self._acked |= acked
-            if not self._cursors_due:
-                self._cursors_due = True
-                self._scheduler.later(RETRY_DELAY_MS, self.write_cursors)
+            self._write_cursors_later(RETRY_DELAY_MS)
+
+    def _write_cursors_later(self, delay_ms: int) -> None:
+        if not self._cursor_timer:
+            self._cursor_timer = True
+            self._scheduler.later(delay_ms, self._cursor_delay_over)
+
+    def _cursor_delay_over(self) -> None:
+        self._cursor_timer = False
+        self.write_cursors()
 
     def _flush(self) -> None:
         while self._touched:
