@@ -1,6 +1,6 @@
 """Shared fixtures: a real server process on free ports, with its own data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -12,7 +12,8 @@ from tests.process import ServerProcess, add_users
 class StartServer(Protocol):
     """Starts a server on `data`; whatever still runs is killed when the test ends."""
 
-    def __call__(self, data: Path, *arguments: str, wrapper: tuple[str, ...] = ()) -> ServerProcess: ...
+    def __call__(self, data: Path, *arguments: str, **options: Sequence[str]) -> ServerProcess:
+        """Arguments and options as of ServerProcess."""
 
 
 @pytest.fixture
@@ -20,8 +21,8 @@ def start_server() -> Iterator[StartServer]:
     """A function that starts servers."""
     started: list[ServerProcess] = []
 
-    def start(data: Path, *arguments: str, wrapper: tuple[str, ...] = ()) -> ServerProcess:
-        started.append(ServerProcess(data, *arguments, wrapper=wrapper))
+    def start(data: Path, *arguments: str, **options: Sequence[str]) -> ServerProcess:
+        started.append(ServerProcess(data, *arguments, **options))
         return started[-1]
 
     yield start

@@ -19,14 +19,17 @@ def add_users(data: Path, names: Iterable[str]) -> None:
     """Create users with PASSWORD in the data directory."""
     lines = "".join(f"{name}:{PASSWORD}\n" for name in names)
     command = [str(ROCKDOVE), "user", "add", "--from-file", "-", "--data", str(data)]
-    subprocess.run(command, input=lines, text=True, check=True, capture_output=True, timeout=DEADLINE_SECONDS)
+    added = subprocess.run(command, input=lines, text=True, check=False, capture_output=True, timeout=DEADLINE_SECONDS)
+    assert added.returncode == 0, added.stderr
 
 
 class ServerProcess:
-    """`rockdove serve` on free ports. `wrapper` is a command that starts it, such as strace."""
+    """`rockdove serve` on free ports. `wrapper` is a command that starts it, such as strace; `program` is its stand-in."""
 
-    def __init__(self, data: Path, *arguments: str, wrapper: Sequence[str] = ()) -> None:
-        command = [*wrapper, str(ROCKDOVE), "serve", "--data", str(data), "--tcp", "127.0.0.1:0", *arguments]
+    def __init__(
+        self, data: Path, *arguments: str, wrapper: Sequence[str] = (), program: Sequence[str] = (str(ROCKDOVE),)
+    ) -> None:
+        command = [*wrapper, *program, "serve", "--data", str(data), "--tcp", "127.0.0.1:0", *arguments]
         if "--http" not in arguments:
             command += ["--http", "off"]
         self._lines: list[str] = []

@@ -103,12 +103,12 @@ class Device:
         self.user = user
         self.name = name
         self.unanswered: dict[int, tuple[str, str]] = {}  # by seqid: to whom, what
+        self.answered: dict[int, tuple[str, str]] = {}
         self.received: set[int] = set()  # msgids
         self.unanswered_pings = 0
         self._fleet = fleet
         self._random = random
         self._seqids = itertools.count(1)
-        self._answered: dict[int, tuple[str, str]] = {}
         self._token = PASSWORD
         self._unacked: list[int] = []  # msgids, on this connection
         self._client: RawClient
@@ -142,9 +142,13 @@ class Device:
     async def come_online(self, port: int) -> None:
         """Log in, and send again whatever is unanswered. Raises OSError or Closed."""
         self._client = await RawClient.connect(port)
-        conack = await self._client.login(self.user, self._token, self.name)
+        try:
+            conack = await self._client.login(self.user, self._token, self.name)
+        except Closed:
+            await self.hang_up()
+            raise
         assert conack.status == pb.STATUS_OK, conack
-        assert max(self._answered, default=0) <= conack.last_seqid <= max([*self._answered, *self.unanswered], default=0)
+        assert max(self.answered, default=0) <= conack.last_seqid <= max([*self.answered, *self.unanswered], default=0)
         self._token = conack.resume_token
         self._connection = next(self._fleet.connections)
         self._unacked = []
@@ -198,7 +202,7 @@ class Device:
             sent = pb.Sent.FromString(response.payload)
             self._note(Sent(self._connection, seqid, sent.msgid, sent.seq))
             if seqid in self.unanswered:
-                self._answered[seqid] = self.unanswered.pop(seqid)
+                self.answered[seqid] = self.unanswered.pop(seqid)
         else:
             assert response.code == pb.UNAVAILABLE, response
             self._note(Refused(self._connection, seqid, response.code))
@@ -225,14 +229,14 @@ class Device:
         self._send(seqid)
 
     def _send(self, seqid: int) -> None:
-        to, text = self.unanswered.get(seqid) or self._answered[seqid]
+        to, text = self.unanswered.get(seqid) or self.answered[seqid]
         self._note(Invoked(self._connection, seqid, conversation(self.user, to), text.encode()))
         self._client.write(sending(seqid, text_message(to, text)))
 
     def retry(self) -> None:
         """Send something once more that was answered, perhaps long ago."""
-        if self._answered:
-            self._send(self._random.choice(list(self._answered)))
+        if self.answered:
+            self._send(self._random.choice(list(self.answered)))
 
     def send_transient(self) -> None:
         """A message for those online."""

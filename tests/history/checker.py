@@ -64,7 +64,7 @@ def one_log_for_everyone(evidence: Evidence) -> Iterator[Violation]:
     for claim in evidence.claims:
         place = (claim.conversation, claim.seq)
         known = evidence.log[place]
-        detail = f"{claim.conversation} seq {claim.seq}: {claim}, but also {known}"
+        detail = f"{claim.device} was told {claim}, {known.device} was told {known}"
         if claim.msgid != known.msgid:
             yield Violation(Promise.SEQ_REUSED, detail)
         elif (claim.sender, claim.content) != (known.sender, known.content):
@@ -91,8 +91,8 @@ def _without_author(evidence: Evidence, place: Place) -> Violation:
     alike = [s for s in evidence.sends.values() if (s.conversation, s.content) == (claim.conversation, claim.content)]
     alike = [send for send in alike if send.device[0] == claim.sender]
     if any(send.refused for send in alike):
-        return Violation(Promise.REFUSED, f"{place}: {claim}")
-    return Violation(Promise.DOUBLED if alike else Promise.INVENTED, f"{place}: {claim}")
+        return Violation(Promise.REFUSED, str(claim))
+    return Violation(Promise.DOUBLED if alike else Promise.INVENTED, str(claim))
 
 
 def no_gap(evidence: Evidence) -> Iterator[Violation]:
@@ -157,7 +157,7 @@ def everything_delivered(evidence: Evidence) -> Iterator[Violation]:
         received = evidence.received[device]
         for place in evidence.owed(device):
             if place not in received:
-                yield Violation(Promise.LOST, f"{device} never got {place}: {evidence.log[place]}")
+                yield Violation(Promise.LOST, f"{device} never got {evidence.log[place]}")
         for place in received:
             if evidence.is_own(device, place):
                 yield Violation(Promise.ECHOED, f"{device} got {place}")
@@ -182,11 +182,11 @@ def pushed_upwards(evidence: Evidence) -> Iterator[Violation]:
         last_push_ms = pushed_ms.get((event.connection, event.msgid))
         again = last_push_ms is not None and event.at_ms - last_push_ms >= REPUSH_MS
         if before is not None and event.seq <= before and not again:
-            yield Violation(Promise.REORDERED, f"{event} after seq {before}")
+            yield Violation(Promise.REORDERED, f"{device} got {event} after seq {before}")
         start = acked[device, event.conversation] if before is None else before
         skipped = [(event.conversation, seq) for seq in range(start + 1, event.seq)]
         if not again and any(place in owed[device] for place in skipped):
-            yield Violation(Promise.REORDERED, f"{event} while {device} was still owed one of {skipped}")
+            yield Violation(Promise.REORDERED, f"{device} got {event} before one of {skipped[:10]}")
         last[event.connection, event.conversation] = event.seq
         pushed_ms[event.connection, event.msgid] = event.at_ms
         places[event.msgid] = (event.conversation, event.seq)
@@ -196,7 +196,7 @@ def acked_is_settled(evidence: Evidence) -> Iterator[Violation]:
     """An ack that the server has had time to process ends the pushing of that message and all before it."""
     for event, settled in settled_acks(evidence):
         if event.seq <= settled:
-            yield Violation(Promise.PUSHED_AGAIN, f"{event} to {evidence.device(event)}, which had acknowledged seq {settled}")
+            yield Violation(Promise.PUSHED_AGAIN, f"{evidence.device(event)} got {event}, had acknowledged {settled}")
 
 
 RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (

@@ -57,6 +57,9 @@ class Received:
     content: bytes
     at_ms: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.conversation} seq {self.seq} msgid {self.msgid} on connection {self.connection}"
+
 
 @dataclass(frozen=True, slots=True)
 class Pulled:

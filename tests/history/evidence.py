@@ -51,6 +51,9 @@ class Claim:
     content: bytes
     device: Device  # who was told
 
+    def __str__(self) -> str:
+        return f"{self.conversation} seq {self.seq} msgid {self.msgid} {self.sender}: {self.content[:40]!r}"
+
 
 class Evidence:
     """The sorted history.
