@@ -45,7 +45,7 @@ class Registry:
         return inbox.sessions if inbox is not None else []
 
     def of_device(self, user: int, device_name: str) -> "Session | None":
-        """The live session of that device."""
+        """The session of that device, also one that is ending and has not been told yet."""
         for session in self.sessions(user):
             if session.device_name == device_name:
                 return session

@@ -24,6 +24,7 @@ SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still 
 LINGER_MS: Final = 2_000  # for the last frame to leave
 NEVER: Final = 1 << 62
 REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
+OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
 NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
 
 
@@ -149,7 +150,7 @@ class Session:
             self.end(error.code, error.reason)
         except Exception:
             self._node.log.exception("session_failed", user=self.name)
-            self.end(pb.SERVER_SHUTDOWN, "the server made a mistake with this connection: reconnect")
+            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
         finally:
             self._reading = False
         self._regulate()
@@ -191,14 +192,24 @@ class Session:
         self._node.scheduler.spawn(self._log_in(command.connect))
 
     async def _log_in(self, connect: pb.Connect) -> None:
-        node = self._node
         try:
-            tenant, user = await node.login.admit(connect, self.address)
+            tenant, user = await self._node.login.admit(connect, self.address)
         except Refusal as refusal:
             self._refuse(refusal)
-            return
-        self._replace(user, connect.device)
-        # What the older connection had sent is stored before its device is looked at.
+        except StoreUnavailable:
+            self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new user now: try again later"))
+        except Exception:
+            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
+            raise
+        else:
+            self._take_over(tenant, user, connect)
+
+    def _take_over(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
+        """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
+        node = self._node
+        older = node.registry.of_device(user.id, connect.device)
+        if older is not None:
+            older.end(pb.REPLACED, "this device logged in on another connection")
         node.commit.then(lambda _: node.scheduler.spawn(self._open(tenant, user, connect)))
 
     async def _open(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
@@ -209,9 +220,14 @@ class Session:
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
             return
+        except Exception:
+            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
+            raise
         if self._state is not State.AWAITING_LOGIN:
             return
-        self._replace(user, connect.device)
+        if node.registry.of_device(user.id, connect.device) is not None:  # it logged in twice at once
+            self._take_over(tenant, user, connect)
+            return
         self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
@@ -233,11 +249,6 @@ class Session:
         self.routes.clear()
         if self.rate is None or self.rate.per_second != tenant.messages_per_second:
             self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
-
-    def _replace(self, user: User, device: str) -> None:
-        older = self._node.registry.of_device(user.id, device)
-        if older is not None:
-            older.end(pb.REPLACED, "this device logged in on another connection")
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._state is State.AWAITING_LOGIN:
@@ -368,6 +379,7 @@ class Session:
             if last:
                 self.outbound.write(last)
             self.outbound.write_out()
+            self._node.registry.remove(self, self.user)  # not earlier: who takes over waits for this
             self._link.close()
             self._node.scheduler.later(LINGER_MS, self._link.abort)
 
@@ -376,10 +388,10 @@ class Session:
     def link_lost(self) -> None:
         """The connection is gone. What was taken from it is still stored."""
         self._leave(State.CLOSED)
+        self._node.registry.remove(self, self.user)
 
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:
-            self._node.registry.remove(self, self.user)
             self._node.commit.see(self.outbound.device)
         self._state = state
         self.outbound.live = False
