@@ -21,7 +21,7 @@ from rockdove.server.config import Address, Config
 from rockdove.server.scheduler import LoopScheduler
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import lock_for_serving, open_database
-from rockdove.store.sqlite.log import SqliteStore
+from rockdove.store.sqlite.store import SqliteStore
 from rockdove.transport.http import HttpServer
 from rockdove.transport.http.health import health_app
 from rockdove.transport.tcp import Listener

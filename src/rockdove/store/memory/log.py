@@ -147,7 +147,7 @@ class MemoryStore:
 
     async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
         retention = {tenant.id: tenant.retention_days for tenant in await self._accounts.tenants()}
-        spans = []
+        spans: list[Span] = []
         for conversation, log in sorted(self._logs.items()):
             days = retention[log.tenant]
             if conversation > after and days != FOREVER and len(spans) < limit:

@@ -39,32 +39,37 @@ CREATE TABLE device (
     user          INTEGER NOT NULL REFERENCES user,
     name          TEXT NOT NULL,
     client        TEXT NOT NULL,
-    last_seqid    INTEGER NOT NULL DEFAULT 0,  -- up to date as far as message is settled
+    last_seqid    INTEGER,  -- up to date as far as the log is settled
     last_seen_ms  INTEGER NOT NULL,
     UNIQUE (user, name)
 );
 
--- The log of everything, in the order of arrival: the only table that a send must write.
-CREATE TABLE message (
-    msgid        INTEGER PRIMARY KEY,
-    conversation INTEGER NOT NULL,
-    seq          INTEGER NOT NULL,
-    sender       INTEGER NOT NULL,
-    device       INTEGER NOT NULL,
-    seqid        INTEGER NOT NULL,  -- unsigned 64 bits, stored as signed
-    digest       INTEGER NOT NULL,  -- of the sender's content
-    record       BLOB NOT NULL
+-- The log of everything, in the order of arrival: the only table that a send must write. A row is a chunk: several
+-- messages of one commit; see store/sqlite/chunk.py.
+CREATE TABLE log (
+    first_msgid INTEGER PRIMARY KEY,
+    entries     BLOB NOT NULL
 );
 
--- What finds messages again. Settled from the log later and in bulk; see store/sqlite/tail.py.
+-- What finds messages again, in blocks. Settled from the log later and in bulk; see store/sqlite/tail.py.
 CREATE TABLE place (
     conversation INTEGER NOT NULL,
-    seq          INTEGER NOT NULL,
-    msgid        INTEGER NOT NULL,
-    sender       INTEGER NOT NULL,
-    PRIMARY KEY (conversation, seq)
+    first_seq    INTEGER NOT NULL,
+    last_seq     INTEGER NOT NULL,
+    entries      BLOB NOT NULL,  -- msgid and sender of each seq
+    PRIMARY KEY (conversation, first_seq)
 ) WITHOUT ROWID;
 
+-- Keys that a device used in order: blocks do not overlap. Seqids are stored with 2^63 subtracted, which keeps their order.
+CREATE TABLE request_block (
+    device      INTEGER NOT NULL,
+    first_seqid INTEGER NOT NULL,
+    last_seqid  INTEGER NOT NULL,
+    entries     BLOB NOT NULL,
+    PRIMARY KEY (device, first_seqid)
+) WITHOUT ROWID;
+
+-- Keys that a device used out of order.
 CREATE TABLE request (
     device INTEGER NOT NULL,
     seqid  INTEGER NOT NULL,
@@ -85,7 +90,7 @@ CREATE TABLE conversation (
     id         INTEGER PRIMARY KEY,
     tenant     INTEGER NOT NULL,
     first_seq  INTEGER NOT NULL DEFAULT 1,
-    last_seq   INTEGER NOT NULL DEFAULT 0,   -- up to date as far as message is settled
+    last_seq   INTEGER NOT NULL DEFAULT 0,   -- up to date as far as the log is settled
     last_msgid INTEGER NOT NULL DEFAULT 0
 );
 

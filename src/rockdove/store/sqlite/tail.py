@@ -1,48 +1,62 @@
 """The newest part of the log, in memory: what finds its messages again before the tables do.
 
-A send writes one table, in order: `message`. The tables that find messages again, `place` and `request`, would each cost a
-write at a random spot. So they are filled later, many rows at a time and sorted, from here. A restart reads this part of
-the log again.
+A send writes one table, in order: `log`. The tables that find messages again would each cost a write at a random spot. So
+they are filled later from here, sorted and in blocks, a slice with each commit. A restart reads this part of the log again.
 """
 
+from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 SEAL_AT: Final = 65_536  # messages; more would sort better, and take longer to read again at the start
+PLACES: Final = 64  # in one block
+REQUESTS: Final = 32  # in one block
 
-
-class Request(NamedTuple):
-    """What was stored under a (device, seqid) key."""
-
-    msgid: int
-    seq: int
-    digest: int
+Request = tuple[int, int, int]  # msgid, seq, digest: what was stored under a (device, seqid) key
 
 
 class Run:
     """Consecutive messages of one conversation."""
 
-    __slots__ = ("entries", "first")
+    __slots__ = ("first", "msgids", "senders")
 
     def __init__(self, first: int) -> None:
         self.first = first  # seq
-        self.entries: list[tuple[int, int]] = []  # (msgid, sender)
+        self.msgids = array("Q")
+        self.senders = array("I")
 
     @property
     def last(self) -> int:
         """The seq of the newest one."""
-        return self.first + len(self.entries) - 1
+        return self.first + len(self.msgids) - 1
 
-    def between(self, after: int, before: int) -> Sequence[tuple[int, int, int]]:
-        """(seq, msgid, sender) of those with `after` < seq < `before`, upwards."""
-        start = max(after + 1, self.first)
-        stop = min(before, self.last + 1)
-        entries = self.entries[start - self.first : max(stop - self.first, 0)]
-        return [(seq, msgid, sender) for seq, (msgid, sender) in enumerate(entries, start)]
+    def between(self, after: int, before: int) -> Sequence[int]:
+        """The msgids of those with `after` < seq < `before`, upwards."""
+        start = max(after + 1, self.first) - self.first
+        stop = min(before, self.last + 1) - self.first
+        return self.msgids[start : max(stop, 0)]
+
+    def foreign(self, user: int, after: int) -> int:
+        """How many of those with seq > `after` others than `user` have sent."""
+        senders = self.senders[max(after + 1 - self.first, 0) :]
+        return len(senders) - senders.count(user)
+
+    def block(self, start: int, stop: int) -> bytes:
+        """The entries from index `start` to before `stop`, for the table."""
+        return self.msgids[start:stop].tobytes() + self.senders[start:stop].tobytes()
+
+    @classmethod
+    def of_block(cls, first: int, block: bytes) -> "Run":
+        """And back."""
+        run = cls(first)
+        count = len(block) // (run.msgids.itemsize + run.senders.itemsize)
+        run.msgids.frombytes(block[: count * run.msgids.itemsize])
+        run.senders.frombytes(block[count * run.msgids.itemsize :])
+        return run
 
 
 class Tail:
-    """Messages that are in `message`, and not yet in the tables beside it."""
+    """Messages that are in the log, and not yet in the tables beside it."""
 
     __slots__ = ("last_msgid", "requests", "runs", "size")
 
@@ -57,89 +71,107 @@ class Tail:
         run = self.runs.get(conversation)
         if run is None:
             run = self.runs[conversation] = Run(seq)
-        run.entries.append((msgid, sender))
+        run.msgids.append(msgid)
+        run.senders.append(sender)
         if seqid:
             requests = self.requests.get(device)
             if requests is None:
                 requests = self.requests[device] = {}
-            requests[seqid] = Request(msgid, seq, digest)
+            requests[seqid] = (msgid, seq, digest)
         self.size += 1
         self.last_msgid = msgid
 
     def take_back(self, conversation: int, device: int, seqid: int) -> None:
         """Undo the newest `add` of this conversation: its commit failed."""
         run = self.runs[conversation]
-        run.entries.pop()
-        if not run.entries:
+        run.msgids.pop()
+        run.senders.pop()
+        if not run.msgids:
             del self.runs[conversation]
         if seqid:
             del self.requests[device][seqid]
         self.size -= 1
 
 
+class Slice(NamedTuple):
+    """Rows for the tables, and where the next slice begins."""
+
+    places: list[tuple[int, int, int, bytes]]  # conversation, first seq, last seq, block
+    heads: list[tuple[int, int, int]]  # last seq, last msgid, conversation
+    requests: list[tuple[int, list[tuple[int, Request]]]]  # device, its requests by seqid upwards
+    place: tuple[int, int]
+    request: tuple[int, int]
+
+    def __bool__(self) -> bool:
+        return bool(self.places or self.requests)
+
+
 class Settling:
     """A full tail on its way into the tables, a slice at a time, in the order of the tables."""
 
-    __slots__ = ("_conversations", "_devices", "_place", "_request", "tail")
+    __slots__ = ("_conversations", "_devices", "_place", "_request", "_sorted", "tail")
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
         self._conversations = sorted(tail.runs)
         self._devices = sorted(tail.requests)
-        self._place = (0, 0)  # the next conversation, and the next entry of its run
-        self._request = 0  # the next device
+        self._place = (0, 0)  # the next conversation, and the next index of its run
+        self._request = (0, 0)  # the next device, and the next index of its keys
+        self._sorted: tuple[int, list[tuple[int, Request]]] = (-1, [])  # the keys of one device by seqid
 
-    @property
-    def finished(self) -> bool:
-        """Whether every slice was done."""
-        return self._place[0] == len(self._conversations) and self._request == len(self._devices)
-
-    def slice(self, size: int) -> "Slice":
-        """The next rows, about `size` of them. Taken again until `done` is called."""
-        result = Slice([], [], [], [], self._place, self._request)
-        index, offset = self._place
-        while index < len(self._conversations) and len(result.places) < size:
+    def slice(self, size: int) -> Slice:
+        """The next rows, for about `size` messages; the same again until `done` is called. Falsy at the end."""
+        result = Slice([], [], [], self._place, self._request)
+        index, start = self._place
+        while index < len(self._conversations) and size > 0:
             conversation = self._conversations[index]
             run = self.tail.runs[conversation]
-            stop = min(len(run.entries), offset + size - len(result.places))
-            for at in range(offset, stop):
-                msgid, sender = run.entries[at]
-                result.places.append((conversation, run.first + at, msgid, sender))
-            result.heads.append((run.first + stop - 1, run.entries[stop - 1][0], conversation))
-            index, offset = (index + 1, 0) if stop == len(run.entries) else (index, stop)
-        device_index = self._request
-        while device_index < len(self._devices) and len(result.places) + len(result.requests) < size:
-            device = self._devices[device_index]
-            requests = self.tail.requests[device]
-            for seqid in sorted(requests):
-                result.requests.append((device, signed(seqid), *requests[seqid]))
-            if requests:
-                result.devices.append((device, max(requests)))
-            device_index += 1
-        return result._replace(place=(index, offset), request=device_index)
+            stop = min(start + PLACES, len(run.msgids))
+            result.places.append((conversation, run.first + start, run.first + stop - 1, run.block(start, stop)))
+            size -= stop - start
+            if stop == len(run.msgids):
+                result.heads.append((run.last, run.msgids[-1], conversation))
+                index, start = index + 1, 0
+            else:
+                start = stop
+        device_index, begin = self._request
+        while device_index < len(self._devices) and size > 0:
+            requests = self._by_seqid(device_index)
+            part = requests[begin : begin + size]
+            result.requests.append((self._devices[device_index], part))
+            size -= len(part)
+            begin += len(part)
+            if begin == len(requests):
+                device_index, begin = device_index + 1, 0
+        return result._replace(place=(index, start), request=(device_index, begin))
 
-    def done(self, slice_: "Slice") -> None:
+    def _by_seqid(self, device_index: int) -> list[tuple[int, Request]]:
+        if self._sorted[0] != device_index:
+            self._sorted = (device_index, sorted(self.tail.requests[self._devices[device_index]].items()))
+        return self._sorted[1]
+
+    def done(self, slice_: Slice) -> None:
         """These rows are durable."""
         self._place = slice_.place
         self._request = slice_.request
 
 
-class Slice(NamedTuple):
-    """Rows for the tables, and where the next slice begins."""
-
-    places: list[tuple[int, int, int, int]]  # conversation, seq, msgid, sender
-    heads: list[tuple[int, int, int]]  # last_seq, last_msgid, conversation
-    requests: list[tuple[int, int, int, int, int]]  # device, seqid, msgid, seq, digest
-    devices: list[tuple[int, int]]  # device, highest seqid
-    place: tuple[int, int]
-    request: int
+def pack_requests(requests: Sequence[tuple[int, Request]]) -> bytes:
+    """A block of keys, sorted by seqid, for the table."""
+    columns = (array("Q"), array("Q"), array("Q"), array("I"))
+    for seqid, (msgid, seq, digest) in requests:
+        for column, value in zip(columns, (seqid, msgid, seq, digest), strict=True):
+            column.append(value)
+    return b"".join(column.tobytes() for column in columns)
 
 
-def signed(value: int) -> int:
-    """An unsigned 64-bit number as SQLite keeps it."""
-    return value - (1 << 64) if value >> 63 else value
-
-
-def unsigned(value: int) -> int:
-    """And back."""
-    return value & 0xFFFF_FFFF_FFFF_FFFF
+def unpack_requests(block: bytes) -> dict[int, Request]:
+    """And back, by seqid upwards."""
+    columns = (array("Q"), array("Q"), array("Q"), array("I"))
+    count = len(block) // sum(column.itemsize for column in columns)
+    at = 0
+    for column in columns:
+        column.frombytes(block[at : at + count * column.itemsize])
+        at += count * column.itemsize
+    seqids, msgids, seqs, digests = columns
+    return dict(zip(seqids, zip(msgids, seqs, digests, strict=True), strict=True))

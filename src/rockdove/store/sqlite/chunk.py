@@ -1,0 +1,78 @@
+"""How messages lie in the log: several in one row, because a row costs more than what is in it.
+
+A chunk is a blob of entries, each a header and a record. Chunks stay below a page of the database where the messages are
+short, and never hold messages of two commits.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from struct import Struct
+from typing import Any, Final, NamedTuple
+
+CHUNK_BYTES: Final = 4_000  # one page, less what SQLite needs of it
+
+HEADER: Final = Struct("<QQQIIQII")  # msgid, conversation, seq, sender, device, seqid, digest, length of the record
+
+
+class Entry(NamedTuple):
+    """One message of a chunk."""
+
+    msgid: int
+    conversation: int
+    seq: int
+    sender: int
+    device: int
+    seqid: int
+    digest: int
+    record: bytes
+
+
+def chunks(first_msgids: Sequence[int], packed: Sequence[bytes]) -> list[tuple[int, bytes]]:
+    """Rows of the log from packed entries, in the order of their msgids: (first msgid, blob)."""
+    rows = []
+    start = size = 0
+    for index, entry in enumerate(packed):
+        if size + len(entry) > CHUNK_BYTES and size:
+            rows.append((first_msgids[start], b"".join(packed[start:index])))
+            start, size = index, 0
+        size += len(entry)
+    if size:
+        rows.append((first_msgids[start], b"".join(packed[start:])))
+    return rows
+
+
+def pack(entry: Entry) -> bytes:
+    """An entry as it lies in a chunk."""
+    return HEADER.pack(*entry[:-1], len(entry.record)) + entry.record
+
+
+def entries(data: bytes) -> Iterator[Entry]:
+    """What is in a chunk, by msgid upwards."""
+    at = 0
+    while at < len(data):
+        head = HEADER.unpack_from(data, at)
+        at += HEADER.size
+        yield _entry(head, data, at)
+        at += head[-1]
+
+
+def find(data: bytes, msgid: int) -> Entry | None:
+    """The entry with that msgid, if it is still there."""
+    at = 0
+    while at < len(data):
+        head = HEADER.unpack_from(data, at)
+        at += HEADER.size
+        if head[0] == msgid:
+            return _entry(head, data, at)
+        at += head[-1]
+    return None
+
+
+def _entry(head: tuple[Any, ...], data: bytes, at: int) -> Entry:
+    msgid, conversation, seq, sender, device, seqid, digest, length = head
+    return Entry(msgid, conversation, seq, sender, device, seqid, digest, data[at : at + length])
+
+
+def without(data: bytes, msgids: Iterable[int]) -> bytes:
+    """The chunk after some messages were cut from it."""
+    gone = frozenset(msgids)
+    return b"".join(pack(entry) for entry in entries(data) if entry.msgid not in gone)
