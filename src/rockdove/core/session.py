@@ -260,9 +260,9 @@ class Session:
     def _request(self, command: pb.Command) -> None:
         request = command.request
         self._waiting = True
-        if request.type == pb.MESSAGE or not self.uncommitted:
+        if not self.uncommitted or (request.type == pb.MESSAGE and not request.opts):
             self._node.scheduler.spawn(self._node.dispatch.serve(self, request))
-        else:  # it shall see what was sent before it
+        else:  # it shall see what was sent before it, or, a transient message, not overtake that
             self._node.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
 
     def answer(self, frame: bytes) -> None:
