@@ -16,6 +16,7 @@ from rockdove.wire.limits import TEXT_BYTES
 ONE_BYTE: Final = 128  # varints below this take one byte
 _VARINT: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 _FIXED64 = Struct("<Q")
+_SENT = Struct("<6BQ3BQ")  # a whole answer with a seqid, up to the place; all lengths in it are below 128
 
 _ACK = b"\x08\x01\x3a\x09\x19"  # Command{version: 1, response{seqid}}, up to the id
 _ACK_BYTES: Final = len(_ACK) + 8
@@ -219,15 +220,16 @@ def push(record: bytes, msgid: int) -> bytes:
 
 
 def sent(seqid: int, msgid: int, seq: int, timestamp: bytes) -> bytes:
-    """The frame that answers a stored message: Response{OK, seqid, Sent{msgid, seq, timestamp}} (§4)."""
-    place = varint(seq)
-    result = 9 + len(timestamp) + 1 + (len(place) + 1 if seq else 0)
-    answer = result + 2 + (9 if seqid else 0)
-    body = b"%b\x08\x01\x3a%b" % (varint(answer + 4), varint(answer))
-    if seqid:
-        body += b"\x19" + _FIXED64.pack(seqid)
-    body += b"\x22%b\x09%b" % (varint(result), _FIXED64.pack(msgid))
-    return b"%b\x10%b\x18%b" % (body, place, timestamp) if seq else b"%b\x18%b" % (body, timestamp)
+    """The frame that answers a stored message: Response{OK, seqid, Sent{msgid, seq, timestamp}} (§4).
+
+    `timestamp` is the varint of the ms since the epoch.
+    """
+    place = b"\x10" + varint(seq) if seq else b""
+    tail = b"%b\x18%b" % (place, timestamp)
+    if not seqid:
+        return response(0, b"\x09" + _FIXED64.pack(msgid) + tail)
+    size = len(tail)
+    return _SENT.pack(size + 24, 8, 1, 0x3A, size + 20, 0x19, seqid, 0x22, size + 9, 0x09, msgid) + tail
 
 
 def response(seqid: int, payload: bytes = b"", code: int = pb.OK, reason: str = "") -> bytes:

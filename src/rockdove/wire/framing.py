@@ -59,8 +59,12 @@ class FrameDecoder:
             length = data[position]
             start = position + 1
             if length > 127:
-                length, start = self._long_prefix(position)
-                if not start:  # the prefix itself is not all here
+                if start < end and data[start] < 128:
+                    length += (data[start] << 7) - 128
+                    start += 1
+                else:
+                    length, start = self._long_prefix(position)
+                if start <= position:  # the prefix itself is not all here
                     self._keep(position, end - position + 1)
                     return
             if length > self.limit:

@@ -60,7 +60,7 @@ CREATE TABLE place (
     PRIMARY KEY (conversation, first_seq)
 ) WITHOUT ROWID;
 
--- Keys that a device used in order: blocks do not overlap. Seqids are stored with 2^63 subtracted, which keeps their order.
+-- Keys of a device in blocks that do not overlap. Seqids are stored with 2^63 subtracted, which keeps their order.
 CREATE TABLE request_block (
     device      INTEGER NOT NULL,
     first_seqid INTEGER NOT NULL,
@@ -69,7 +69,7 @@ CREATE TABLE request_block (
     PRIMARY KEY (device, first_seqid)
 ) WITHOUT ROWID;
 
--- Keys that a device used out of order.
+-- Keys that fell into the range of a block that was there already.
 CREATE TABLE request (
     device INTEGER NOT NULL,
     seqid  INTEGER NOT NULL,

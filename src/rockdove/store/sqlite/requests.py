@@ -104,7 +104,7 @@ class Requests:
             return
         row = self._connection.execute("SELECT last_seqid FROM device WHERE id = ?", (device,)).fetchone()
         highest = -1 if row[0] is None else from_order(row[0])
-        if requests[0][0] > highest:  # in order: beyond every block there is
+        if requests[0][0] > highest or self._is_gap(device, requests[0][0], requests[-1][0]):
             blocks = [requests[at : at + REQUESTS] for at in range(0, len(requests), REQUESTS)]
             self._connection.executemany(
                 "INSERT INTO request_block VALUES (?, ?, ?, ?)",
@@ -117,6 +117,14 @@ class Requests:
             )
         if requests[-1][0] > highest:
             self._connection.execute("UPDATE device SET last_seqid = ? WHERE id = ?", (to_order(requests[-1][0]), device))
+
+    def _is_gap(self, device: int, first: int, last: int) -> bool:
+        """Whether no block touches these seqids."""
+        row = self._connection.execute(
+            "SELECT last_seqid FROM request_block WHERE device = ? AND first_seqid <= ? ORDER BY first_seqid DESC LIMIT 1",
+            (device, to_order(last)),
+        ).fetchone()
+        return row is None or from_order(row[0]) < first
 
     def drop(self, device: int, seqid: int) -> None:
         """Remove a key."""
