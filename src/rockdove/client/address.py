@@ -13,7 +13,7 @@ def parse_address(text: str, *, tls: bool) -> tuple[str, int]:
         parts = urlsplit(f"//{text}")
         host, port = parts.hostname, parts.port
     except ValueError:
-        host = port = None
-    if not host or host not in (text[: len(host)].lower(), text[1 : len(host) + 1].lower()) or port == 0:
+        parts, host, port = None, None, None
+    if not parts or not host or port == 0 or parts.netloc != text or "@" in text:
         raise ValueError(f"{text!r} is not a server address; write HOST or HOST:PORT, like 127.0.0.1:{TCP_PORT}")
     return host, port or (TLS_PORT if tls else TCP_PORT)

@@ -51,6 +51,7 @@ class Talk:
         self._open: Key | None = None
         self._own: defaultdict[Key, OwnLines] = defaultdict(OwnLines)
         self._shown: defaultdict[Key, int] = defaultdict(int)  # highest seq that was on the screen
+        self._looked_back: defaultdict[Key, int] = defaultdict(int)  # highest seq that was printed from the log
         self._day: date | None = None  # of the message printed last
         self._retry_at: float | None = None  # there is no connection, and none is tried before that
         self._busy = asyncio.Lock()  # one thing at a time: opening a conversation, showing an event
@@ -194,6 +195,8 @@ class Talk:
     async def _answered(self, key: Key, line: OwnLine, result: Sent | Refused) -> None:
         if isinstance(result, Sent):
             line.seq, line.timestamp_ms = result.seq, result.timestamp_ms
+            if line.seq <= self._looked_back[key]:
+                self._own[key].remove(line)
             await self._screen.show(self._settle())
         else:
             self._own[key].remove(line)
@@ -220,8 +223,7 @@ class Talk:
         own.read_seq = max(own.read_seq, summary.peer_read_seq if summary else 0)
         read_seq = summary.read_seq if summary else 0
         await self._show_messages(history, read_seq)
-        last = history[-1].seq if history else 0
-        sent_meanwhile = [line for line in own.settle(everything=True) if line.seq > last]
+        sent_meanwhile = [line for line in own.settle(everything=True) if line.seq > self._looked_back[key]]
         await self._screen.show([row for line in sent_meanwhile for row in own_line(line, own.mark(line.seq), self._texts)])
         self._screen.refresh()
 
@@ -230,6 +232,7 @@ class Talk:
         lines: list[Line] = []
         for message in messages:
             lines += self._message(message, old=message.seq <= read_seq or message.sender == self._client.user)
+            self._looked_back[message.key] = max(self._looked_back[message.key], message.seq)
         await self._screen.show(lines)
         for message in messages:
             self._receipts.shown(message)
