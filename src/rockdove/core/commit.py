@@ -122,10 +122,16 @@ class GroupCommit:
         if messages:
             for draft, msgid in zip(messages, self._msgids.run(len(messages), batch.now_ms), strict=True):
                 draft.msgid = msgid
-        if batch:
-            self._store.commit(batch, self._done)
-        else:
+        if not batch:
             self._done(None)
+            return
+        try:
+            self._store.commit(batch, self._done)
+        except Exception as error:
+            if self._committing is None:
+                raise  # the store has done its part
+            self._log.exception("commit_failed", messages=len(messages))
+            self._done(error)
 
     def _done(self, error: Exception | None) -> None:
         assert self._committing is not None
