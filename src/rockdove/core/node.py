@@ -52,7 +52,7 @@ class Node:
         self.deadlines = Deadlines()
         self.commit = GroupCommit(store, scheduler, msgids, log)
         self.fanout = Fanout(self.registry, self.commit)
-        self.message = MessageService(self._directory, self.commit, self.fanout, msgids, scheduler)
+        self.message = MessageService(self._directory, self.commit, self.fanout, msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = Dispatch(
             self.message,
             SyncService(store, self._directory, settings.max_frame_bytes),
@@ -80,6 +80,14 @@ class Node:
         for session in self.registry:
             session.end(pb.SERVER_SHUTDOWN, "the server stops: reconnect after a random pause")
         self.commit.write_cursors()
+
+    async def recheck(self, session: Session) -> None:
+        """End the session if its user may no longer be here."""
+        user = await self._accounts.user_by_id(session.user)
+        if user is None or user.state != UserState.ACTIVE:
+            session.end(pb.KICKED, "an administrator ended this account's sessions")
+        elif user.credential_version != session.credential_version:
+            session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
 
     def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:
         """The frame that answers a login (protocol §3)."""
@@ -126,22 +134,14 @@ class Node:
             return
         self._directory.forget()
         for session in self.registry:
+            session.routes.clear()
             if session.user in changes.users:
-                await self._recheck(session)
-            elif changes.users:
-                session.routes.clear()
+                await self.recheck(session)
         if changes.tenants:
             tenants = {tenant.id: tenant for tenant in await self._accounts.tenants()}
             for session in self.registry:
                 if session.tenant.id in changes.tenants and session.tenant.id in tenants:
                     session.use_settings_of(tenants[session.tenant.id], self.scheduler.now_ms())
-
-    async def _recheck(self, session: Session) -> None:
-        user = await self._accounts.user_by_id(session.user)
-        if user is None or user.state != UserState.ACTIVE:
-            session.end(pb.KICKED, "an administrator ended this account's sessions")
-        elif user.credential_version != session.credential_version:
-            session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
 
 
 def _refused(draft: Draft) -> None:

@@ -241,6 +241,7 @@ class Session:
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
         await self._look()
+        await node.recheck(self)  # the account may have changed while the password was being checked
         self.go_on()
 
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:

@@ -19,6 +19,7 @@ from rockdove.wire.limits import CONTENT_BYTES, MENTIONS, OPTIONS, TEXT_BYTES
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
+FRAME_MARGIN: Final = 640  # bytes that the server may put around a sender's Message, in a push or on a page
 ROUTES: Final = 1_000  # permitted recipients that a session remembers
 
 _CONTENTS: Final[dict[int, type[Message]]] = {
@@ -36,18 +37,25 @@ class MessageService:
     """Takes messages from sessions into the batch of this turn."""
 
     def __init__(
-        self, directory: Directory, commit: GroupCommit, fanout: Fanout, msgids: MsgidSource, scheduler: Scheduler
+        self,
+        directory: Directory,
+        commit: GroupCommit,
+        fanout: Fanout,
+        msgids: MsgidSource,
+        scheduler: Scheduler,
+        max_frame_bytes: int,
     ) -> None:
         self._directory = directory
         self._commit = commit
         self._fanout = fanout
         self._msgids = msgids
         self._scheduler = scheduler
+        self._max_bytes = max_frame_bytes - FRAME_MARGIN  # a longer one could be taken, and then not be delivered
 
     def send_text(self, session: "Session", seqid: int, body: bytes, to: bytes) -> bool:
         """The hot path: a legal text to somebody whom this session has written to before. False: take the long way."""
         conversation = session.routes.get(to)
-        if conversation is None or session.rate is not None:
+        if conversation is None or session.rate is not None or len(body) > self._max_bytes:
             return False
         self._store(session, conversation, seqid, body)
         return True
@@ -66,6 +74,8 @@ class MessageService:
         user = may_write(session.tenant, session.user, message.to, receiver)
         conversation = single_conversation(session.user, user)
         body = codec.canonical(message)
+        if len(body) > self._max_bytes:
+            raise invalid(f"the message is {len(body)} bytes, at most {self._max_bytes} are allowed")
         if request.opts and not all(option.offline for option in request.opts):
             return self._pass_on(session, conversation, request.seqid, body)
         if len(session.routes) >= ROUTES:
