@@ -484,3 +484,21 @@ def test_every_refused_login_costs_one_password_check_of_the_same_cost(virtual: 
     assert len(set(checked)) == 1, "the hashes differ in cost"
     refusal(virtual, org="nobody")
     assert len(checked) == 8
+
+
+def test_an_account_that_changes_while_its_password_is_checked_does_not_slip_in(virtual: VirtualWorld) -> None:
+    for changes, code in (
+        ({"password_hash": password_hash("another password")}, pb.TOKEN_EXPIRED),
+        ({"state": UserState.DISABLED}, pb.KICKED),
+    ):
+        virtual.passwords.gate = Gate()
+        client = virtual.connect()
+        connect = pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD)
+        client.write(pb.Command(connect=connect), pb.Command(ping=pb.Ping()))
+        change_user(virtual, "alice", **changes)
+        virtual.clock.advance(2_000)
+        virtual.passwords.gate.open()
+        ended_with(client, code)
+        assert not [command for command in client.inbox if command.HasField("pong")]
+        change_user(virtual, "alice", password_hash=password_hash())
+        virtual.clock.advance(2_000)

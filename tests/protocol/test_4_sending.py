@@ -1,0 +1,563 @@
+"""Protocol §4: sending."""
+
+from collections.abc import Callable
+
+import pytest
+
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.records import UserState
+from rockdove.wire import im_pb2 as pb
+from tests.protocol.client import Client
+from tests.protocol.virtual import VirtualWorld
+from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live
+from tests.raw import sending, text_message, text_of
+
+TOP = (1 << 64) - 1
+
+
+def code_name(response: pb.Response) -> str:
+    """The answer's code, readable in a failure."""
+    return pb.Code.Name(response.code)
+
+
+# ---------------------------------------------------------------- Sent
+
+
+def test_a_message_is_answered_once_with_its_place(world: World, alice: Client, bob: Client) -> None:
+    first = alice.say("bob", "one", 1)
+    second = alice.say("bob", "two", 2)
+    assert (first.seq, second.seq) == (1, 2)
+    assert 0 < first.msgid < second.msgid
+    assert abs(first.timestamp - world.node.scheduler.now_ms()) < 60_000
+    assert first.timestamp <= second.timestamp
+    assert not [command for command in alice.everything() if command.HasField("response")]
+    pushed = bob.messages()
+    assert [(m.msgid, m.seq, m.timestamp) for m in pushed] == [(s.msgid, s.seq, s.timestamp) for s in (first, second)]
+
+
+def test_an_answer_says_what_it_answers(alice: Client) -> None:
+    answer = alice.send(text_message("bob", "x"), TOP)
+    assert (answer.seqid, answer.code, answer.reason) == (TOP, pb.OK, "")
+
+
+def test_both_directions_of_a_conversation_share_one_log(alice: Client, bob: Client) -> None:
+    assert [alice.say("bob", "1").seq, bob.say("alice", "2").seq, alice.say("bob", "3").seq] == [1, 2, 3]
+
+
+def test_every_conversation_counts_for_itself(alice: Client) -> None:
+    assert [alice.say(peer, "x").seq for peer in ("bob", "carol", "alice", "bob")] == [1, 1, 1, 2]
+
+
+def test_msgids_grow_across_conversations(alice: Client, bob: Client) -> None:
+    sent = [alice.say("carol", "x"), bob.say("dave", "x"), alice.say("bob", "x"), bob.say("carol", "x")]
+    assert [s.msgid for s in sent] == sorted({s.msgid for s in sent})
+
+
+def test_one_may_write_notes_to_oneself(world: World, alice: Client) -> None:
+    tablet = live(world, "alice", "tablet")
+    assert alice.say("alice", "milk").seq == 1
+    assert [text_of(message) for message in tablet.messages()] == ["milk"]
+    assert alice.messages() == []
+
+
+def test_whatever_the_client_put_into_the_servers_fields_is_overwritten(alice: Client, bob: Client) -> None:
+    message = text_message("bob", "x")
+    setattr(message, "from", "carol")
+    message.msgid, message.seq, message.timestamp = 1 << 63, 1 << 62, 1
+    answer = alice.send(message, 1)
+    sent = pb.Sent.FromString(answer.payload)
+    (pushed,) = bob.messages()
+    assert getattr(pushed, "from") == "alice"
+    assert (pushed.msgid, pushed.seq, pushed.timestamp) == (sent.msgid, sent.seq, sent.timestamp)
+    assert sent.seq == 1
+    assert alice.pull("bob").messages[0] == pushed
+    # They are no content either: the same message without them is a retry.
+    assert alice.send(text_message("bob", "x"), 1).payload == answer.payload
+
+
+def test_what_a_message_says_besides_arrives_as_it_was_written(alice: Client, bob: Client) -> None:
+    content = pb.MessageTxt(txt="look").SerializeToString() + b"\xa2\x06\x03new"  # field 100, of some later version
+    message = pb.Message(payload=content, to="bob", reply_to=TOP, mentions=["bob", "@all"])
+    message.MergeFromString(b"\xc2\x3e\x05later")  # field 1000
+    assert alice.send(message).code == pb.OK
+    (pushed,) = bob.messages()
+    assert (pushed.payload, pushed.to, pushed.reply_to, list(pushed.mentions)) == (content, "bob", TOP, ["bob", "@all"])
+    assert b"\xc2\x3e\x05later" in pushed.SerializeToString()
+    assert alice.pull("bob").messages[0] == pushed
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        (pb.TXT, pb.MessageTxt()),
+        (pb.TXT, pb.MessageTxt(txt="漢字 🕊 \0 \n")),
+        (pb.IMAGE, pb.MessageImg(url="https://example.com/1.png", width=3, height=4, size=5, mime="image/png")),
+        (pb.FILE, pb.MessageFile(url="https://example.com/1.pdf", name="one.pdf", size=1 << 40)),
+        (pb.AUDIO, pb.MessageFile(url="https://example.com/1.ogg", duration_ms=1)),
+        (pb.VIDEO, pb.MessageFile(url="https://example.com/1.mp4")),
+        (pb.LOCATION, pb.MessageLocation(latitude=52.5, longitude=13.4, name="Berlin")),
+        (pb.CUSTOM, pb.MessageCustom(kind="com.example.poll", body=bytes(range(256)))),
+    ],
+)
+def test_every_kind_of_content_arrives(alice: Client, bob: Client, kind: pb.MessageType, content: pb.MessageTxt) -> None:
+    assert alice.send(pb.Message(type=kind, to="bob", payload=content.SerializeToString())).code == pb.OK
+    (pushed,) = bob.messages()
+    assert (pushed.type, pushed.payload) == (kind, content.SerializeToString())
+
+
+# ---------------------------------------------------------------- durable first
+
+
+def test_nobody_hears_of_a_message_before_it_is_durable(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    virtual.store.holds = True
+    alice.write(sending(1, text_message("bob", "hello")))
+    assert alice.everything() == bob.everything() == []
+    virtual.clock.advance(5_000)
+    assert alice.everything() == bob.everything() == []
+    virtual.store.release()
+    assert alice.answer(1).code == pb.OK
+    assert [text_of(message) for message in bob.messages()] == ["hello"]
+
+
+def test_heartbeats_are_answered_while_the_disk_is_slow(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    virtual.store.holds = True
+    alice.write(sending(1, text_message("bob", "hello")))
+    assert alice.ping()
+    virtual.store.release()
+    assert alice.answer(1).code == pb.OK
+
+
+def test_what_could_not_be_stored_is_unavailable_and_may_be_sent_again(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    virtual.store.fails_with = StoreUnavailable("the disk is full")
+    answer = alice.send(text_message("bob", "hello"), 1)
+    assert code_name(answer) == "UNAVAILABLE"
+    assert "same seqid" in answer.reason
+    assert not answer.payload
+    assert bob.messages() == []
+    virtual.store.fails_with = None
+    assert pb.Sent.FromString(alice.send(text_message("bob", "hello"), 1).payload).seq == 1
+    assert [text_of(message) for message in bob.messages()] == ["hello"]
+    assert len(bob.pull("alice").messages) == 1
+
+
+def test_after_a_failed_fsync_nothing_is_acknowledged_any_more(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    virtual.store.fails_with = StoreFailed("fsync: input/output error")
+    alice.write(sending(1, text_message("bob", "hello")))
+    assert alice.everything() == bob.everything() == []
+    assert [str(failure) for failure in virtual.failures] == ["fsync: input/output error"]
+    virtual.store.fails_with = None
+    alice.write(sending(2, text_message("bob", "again")))
+    assert alice.everything() == bob.everything() == []
+
+
+def test_a_store_that_breaks_its_word_stops_the_node_instead_of_hanging_it(virtual: VirtualWorld) -> None:
+    def commit(*_: object) -> None:
+        raise ZeroDivisionError
+
+    alice = live(virtual, "alice")
+    virtual.store.commit = commit  # type: ignore[method-assign]
+    alice.write(sending(1, text_message("bob", "hello")))
+    assert alice.everything() == []
+    assert len(virtual.failures) == 1
+    assert len(virtual.journal.faults) == 1
+    virtual.journal.faults.clear()
+
+
+# ---------------------------------------------------------------- retry
+
+
+def test_the_same_request_again_gets_the_same_answer_and_stores_nothing(alice: Client, bob: Client) -> None:
+    first = alice.send(text_message("bob", "x"), 7)
+    alice.say("bob", "y", 8)
+    assert alice.send(text_message("bob", "x"), 7) == first
+    assert [text_of(message) for message in bob.messages()] == ["x", "y"]
+    assert [text_of(message) for message in alice.pull("bob").messages] == ["x", "y"]
+
+
+def test_a_retry_in_the_same_piece_as_its_original_is_one(alice: Client, bob: Client) -> None:
+    alice.write(*[sending(7, text_message("bob", "x"))] * 20)
+    answers = [alice.answer(7).payload for _ in range(20)]
+    assert len(set(answers)) == 1
+    assert [text_of(message) for message in bob.messages()] == ["x"]
+
+
+def test_a_retry_is_recognised_on_another_connection_of_the_device(world: World, alice: Client) -> None:
+    first = alice.send(text_message("bob", "x"), 7)
+    assert live(world, "alice", "phone").send(text_message("bob", "x"), 7) == first
+
+
+def test_a_retry_is_recognised_after_a_restart(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    answers = [alice.send(text_message("bob", f"{seqid}"), seqid) for seqid in (1, 2, TOP, 1 << 63)]
+    virtual.crash()
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    assert [alice.send(text_message("bob", f"{seqid}"), seqid) for seqid in (1, 2, TOP, 1 << 63)] == answers
+    assert len(bob.messages()) == 4
+    assert alice.say("bob", "next").seq == 5
+
+
+def test_what_was_stored_before_a_crash_and_not_answered_is_answered_by_the_retry(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    commit = virtual.store.commit
+    virtual.store.commit = lambda batch, _: commit(batch, lambda error: None)  # type: ignore[method-assign]
+    alice.write(sending(1, text_message("bob", "hello")))
+    assert alice.everything() == bob.everything() == []
+    virtual.crash()
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    assert pb.Sent.FromString(alice.send(text_message("bob", "hello"), 1).payload).seq == 1
+    assert [text_of(message) for message in bob.messages()] == ["hello"]
+
+
+def test_retries_are_recognised_for_7_days_and_as_long_as_the_message_is_kept(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    first = alice.send(text_message("bob", "x"), 7)
+    for days in (6, 30, 300):
+        virtual.clock.leap(days * 86_400_000)
+        virtual.clock.advance(5_000)
+        alice = live(virtual, "alice")
+        assert alice.send(text_message("bob", "x"), 7) == first
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        text_message("bob", "y"),
+        text_message("carol", "x"),
+        pb.Message(type=pb.CUSTOM, to="bob", payload=text_message("bob", "x").payload),
+        pb.Message(to="bob", payload=text_message("bob", "x").payload, reply_to=1),
+        pb.Message(to="bob", payload=text_message("bob", "x").payload, mentions=["bob"]),
+    ],
+    ids=["text", "to", "type", "reply_to", "mentions"],
+)
+def test_the_same_seqid_with_other_content_is_refused_and_not_stored(alice: Client, bob: Client, other: pb.Message) -> None:
+    first = alice.send(text_message("bob", "x"), 7)
+    answer = alice.send(other, 7)
+    assert code_name(answer) == "ALREADY_EXISTS"
+    assert answer.reason
+    assert not answer.payload
+    assert [text_of(message) for message in bob.messages()] == ["x"]
+    assert not alice.pull("carol").messages
+    assert alice.send(text_message("bob", "x"), 7) == first
+
+
+def test_other_content_in_the_same_piece_is_refused_too(alice: Client, bob: Client) -> None:
+    alice.write(sending(7, text_message("bob", "x")), sending(7, text_message("bob", "y")))
+    assert [code_name(alice.answer(7)) for _ in range(2)] == ["OK", "ALREADY_EXISTS"]
+    assert [text_of(message) for message in bob.messages()] == ["x"]
+
+
+def test_seqid_0_asks_for_no_deduplication(alice: Client, bob: Client) -> None:
+    request = pb.Request(type=pb.MESSAGE, payload=text_message("bob", "x").SerializeToString())
+    alice.write(*[pb.Command(version=1, request=request)] * 3)
+    answers = [alice.answer(0) for _ in range(3)]
+    assert [pb.Sent.FromString(answer.payload).seq for answer in answers] == [1, 2, 3]
+    assert len(bob.messages()) == 3
+
+
+def test_seqids_are_those_of_one_device(world: World, alice: Client, bob: Client) -> None:
+    tablet = live(world, "alice", "tablet")
+    sent = [alice.say("bob", "phone", 1), tablet.say("bob", "tablet", 1), bob.say("alice", "bob", 1)]
+    assert [s.seq for s in sent] == [1, 2, 3]
+
+
+def test_seqids_need_not_grow(alice: Client) -> None:
+    sent = [alice.say("bob", f"{seqid}", seqid) for seqid in (TOP, 5, 1 << 63, 1, 6)]
+    assert [s.seq for s in sent] == [1, 2, 3, 4, 5]
+
+
+# ---------------------------------------------------------------- order
+
+
+def test_answers_come_in_the_order_of_the_requests_errors_included(alice: Client) -> None:
+    messages = []
+    for n in range(60):
+        to = ("bob", "nobody", "carol", "not a name")[n % 4]
+        messages.append(sending(n + 1, text_message(to, "x" * (n * 300 % 17_000))))
+    alice.write(*messages)
+    answers = [alice.take("response") for _ in messages]
+    assert [answer.seqid for answer in answers] == list(range(1, 61))
+    expected = ["OK", "NOT_FOUND", "OK", "INVALID_ARGUMENT"] * 15
+    for n in range(60):
+        if n * 300 % 17_000 > 16_384 and expected[n] == "OK":
+            expected[n] = "INVALID_ARGUMENT"
+    assert [code_name(answer) for answer in answers] == [
+        code if code != "NOT_FOUND" or n * 300 % 17_000 <= 16_384 else "INVALID_ARGUMENT" for n, code in enumerate(expected)
+    ]
+
+
+def test_a_request_sees_what_was_sent_before_it_and_not_what_comes_after(alice: Client) -> None:
+    pull = pb.Sync(pull=pb.Pull(peer="bob")).SerializeToString()
+    alice.write(
+        sending(1, text_message("bob", "before")),
+        pb.Command(version=1, request=pb.Request(type=pb.SYNC, payload=pull, seqid=2)),
+        sending(3, text_message("bob", "after")),
+    )
+    pulled = pb.Pulled.FromString(alice.answer(2).payload)
+    assert [text_of(message) for message in pulled.messages] == ["before"]
+    assert alice.answer(3).code == pb.OK
+
+
+def test_a_transient_message_does_not_overtake_the_messages_before_it(alice: Client, bob: Client) -> None:
+    alice.say("bob", "zero")
+    assert len(bob.messages()) == 1
+    alice.write(
+        sending(1, text_message("bob", "one")),
+        sending(2, text_message("bob", "two"), transient=True),
+        sending(3, text_message("bob", "three")),
+        sending(4, text_message("bob", "four"), transient=True),
+    )
+    assert [alice.take("response").seqid for _ in range(4)] == [1, 2, 3, 4]
+    assert [text_of(message) for message in bob.messages()] == ["one", "two", "three", "four"]
+
+
+def test_many_messages_in_one_piece_take_few_commits(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    alice.say("bob", "first")
+    before = virtual.store.commits
+    alice.say_all("bob", ["x"] * 1000)
+    assert virtual.store.commits - before < 20
+
+
+# ---------------------------------------------------------------- transient
+
+
+def test_a_transient_message_reaches_those_online_and_is_not_kept(world: World, alice: Client, bob: Client) -> None:
+    tablet = live(world, "alice", "tablet")
+    answer = alice.send(text_message("bob", "typing..."), 5, transient=True)
+    sent = pb.Sent.FromString(answer.payload)
+    assert (answer.code, sent.seq) == (pb.OK, 0)
+    assert sent.msgid
+    assert sent.timestamp
+    for client in (bob, tablet):
+        (push,) = client.pushes()
+        message = pb.Message.FromString(push.payload)
+        assert push.seqid == 0
+        assert (getattr(message, "from"), message.seq, message.msgid) == ("alice", 0, sent.msgid)
+        assert message.timestamp == sent.timestamp
+    assert alice.pushes() == []
+    assert not alice.pull("bob").messages
+    assert live(world, "bob", "laptop").messages() == []
+    assert alice.say("bob", "kept").seq == 1
+
+
+def test_a_transient_message_to_somebody_away_is_gone(world: World, alice: Client) -> None:
+    assert alice.send(text_message("bob", "anybody?"), transient=True).code == pb.OK
+    assert live(world, "bob").messages() == []
+
+
+def test_a_message_is_transient_only_when_an_option_says_so(world: World, alice: Client) -> None:
+    payload = text_message("bob", "x").SerializeToString()
+    for opts in ([], [pb.Option(offline=True)], [pb.Option(offline=True)] * 8):
+        assert pb.Sent.FromString(alice.ask(pb.MESSAGE, payload, opts=opts).payload).seq
+    assert len(live(world, "bob").messages()) == 3
+
+
+def test_a_transient_message_must_be_as_correct_as_any(alice: Client) -> None:
+    assert code_name(alice.send(text_message("nobody", "x"), transient=True)) == "NOT_FOUND"
+    assert code_name(alice.send(text_message("bob", "x" * 16_385), transient=True)) == "INVALID_ARGUMENT"
+
+
+# ---------------------------------------------------------------- to whom
+
+
+def test_a_recipient_that_does_not_exist_is_an_error(world: World, alice: Client) -> None:
+    live(world, "erin", org=OTHER_TENANT[0], appkey=OTHER_TENANT[1])
+    for name in ("nobody", "Bob", "erin"):
+        answer = alice.send(text_message(name, "x"))
+        assert code_name(answer) == "NOT_FOUND"
+        assert name in answer.reason
+    assert not alice.conversations().items
+
+
+def test_a_group_that_does_not_exist_is_an_error(alice: Client) -> None:
+    message = text_message("bob", "x")
+    message.chat = pb.GROUP_CHAT
+    assert code_name(alice.send(message)) == "NOT_FOUND"
+
+
+def test_somebody_removed_is_gone_and_somebody_disabled_is_only_away(world: World, alice: Client) -> None:
+    change_user(world, "bob", state=UserState.REMOVED)
+    change_user(world, "carol", state=UserState.DISABLED)
+    assert code_name(alice.send(text_message("bob", "x"))) == "NOT_FOUND"
+    assert code_name(alice.send(text_message("carol", "x"))) == "OK"
+
+
+def test_somebody_removed_cannot_be_written_to_by_those_who_did_before(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    alice.say("bob", "hello")
+    change_user(virtual, "alice", state=UserState.ACTIVE)  # changes nothing, and shall not hide the other change
+    change_user(virtual, "bob", state=UserState.REMOVED)
+    virtual.clock.advance(1_500)
+    assert code_name(alice.send(text_message("bob", "x"))) == "NOT_FOUND"
+
+
+def test_a_user_made_while_the_server_runs_can_be_written_to(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    assert code_name(alice.send(text_message("newcomer", "x"))) == "NOT_FOUND"
+    virtual.do(virtual.accounts.add_users(1, [("newcomer", "")], 0))
+    assert code_name(alice.send(text_message("newcomer", "x"))) == "OK"
+
+
+def test_strangers_may_not_write_where_the_tenant_does_not_want_it(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    alice.say("bob", "hello")
+    change_tenant(virtual, strangers=False)
+    virtual.clock.advance(1_500)
+    answer = alice.send(text_message("bob", "x"))
+    assert code_name(answer) == "PERMISSION_DENIED"
+    assert "friends" in answer.reason
+    assert code_name(alice.send(text_message("bob", "x"), transient=True)) == "PERMISSION_DENIED"
+    assert alice.say("alice", "a note to myself").seq == 1
+    assert len(bob.messages()) == 1
+    change_tenant(virtual, strangers=True)
+    virtual.clock.advance(1_500)
+    assert alice.say("bob", "again").seq == 2
+
+
+# ---------------------------------------------------------------- limits
+
+
+def message_of(kind: pb.MessageType, size: int) -> pb.Message:
+    """A message whose content is exactly that many bytes."""
+    content = {pb.CUSTOM: pb.MessageCustom(kind="k"), pb.FILE: pb.MessageFile(mime="m")}[kind]
+    field = {pb.CUSTOM: "body", pb.FILE: "url"}[kind]
+    for length in range(size - 16, size):
+        setattr(content, field, b"x" * length if field == "body" else "x" * length)
+        if content.ByteSize() == size:
+            return pb.Message(type=kind, to="bob", payload=content.SerializeToString())
+    raise AssertionError("there is no such size")
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (text_message("bob", "x" * 16_384), "OK"),
+        (text_message("bob", "x" * 16_385), "INVALID_ARGUMENT"),
+        (text_message("bob", "漢" * 5_461), "OK"),
+        (text_message("bob", "漢" * 5_462), "INVALID_ARGUMENT"),
+        (message_of(pb.CUSTOM, 65_536), "OK"),
+        (message_of(pb.CUSTOM, 65_537), "INVALID_ARGUMENT"),
+        (message_of(pb.FILE, 65_536), "OK"),
+        (message_of(pb.FILE, 65_537), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", payload=b"\xa2\x06\xfa\xff\x03" + b"x" * 65_530), "OK"),  # 65,535 bytes of an unknown field
+        (pb.Message(to="bob", payload=b"\xa2\x06\xfc\xff\x03" + b"x" * 65_532), "INVALID_ARGUMENT"),
+        (text_message("u" * 64, "x"), "NOT_FOUND"),
+        (text_message("u" * 65, "x"), "INVALID_ARGUMENT"),
+        (text_message("", "x"), "INVALID_ARGUMENT"),
+        (text_message("b ob", "x"), "INVALID_ARGUMENT"),
+        (text_message("bob\n", "x"), "INVALID_ARGUMENT"),
+        (text_message("ƀob", "x"), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", mentions=["u" * 64]), "OK"),
+        (pb.Message(to="bob", mentions=["u" * 65]), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", mentions=[""]), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", mentions=["bob"] * 1_000), "OK"),
+        (pb.Message(to="bob", mentions=["bob"] * 1_001), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", payload=b"\xff"), "INVALID_ARGUMENT"),
+        (pb.Message(to="bob", payload=b"\x0a\x01\xff"), "INVALID_ARGUMENT"),  # not UTF-8
+        (pb.Message(type=pb.IMAGE, to="bob", payload=b"\xff"), "INVALID_ARGUMENT"),
+        (pb.Message(type=pb.NOTICE, to="bob"), "INVALID_ARGUMENT"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_message_is_stored_within_the_limits_and_refused_beyond(
+    alice: Client, bob: Client, message: pb.Message, code: str
+) -> None:
+    answer = alice.send(message)
+    assert code_name(answer) == code
+    assert bool(answer.reason) == (code != "OK")
+    assert [(m.payload, list(m.mentions)) for m in bob.messages()] == (
+        [(message.payload, list(message.mentions))] if code == "OK" else []
+    )
+    assert len(alice.pull("bob").messages) == (code == "OK")
+    assert alice.ping()
+
+
+def test_no_message_is_too_long_to_be_pushed_or_pulled(make_virtual: Callable[..., VirtualWorld]) -> None:
+    """A frame longer than max_frame_bytes, sent to a client, would come again on every connection."""
+    longest = 5_000
+    virtual = make_virtual(max_frame_bytes=longest)
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    codes = set()
+    for size in range(longest - 1_300, longest - 70, 7):
+        for message in (text_message("bob", "x" * size), pb.Message(type=pb.CUSTOM, to="bob", payload=b"\x12" + _sized(size))):
+            codes.add(code_name(alice.send(message)))
+            for push in bob.settle().inbox:
+                assert push.ByteSize() <= longest
+                bob.ack(push.request.seqid)
+            bob.inbox.clear()
+    assert codes == {"OK", "INVALID_ARGUMENT"}
+    after = 0
+    while messages := alice.pull("bob", after=after, limit=3).messages:
+        after = messages[-1].seq
+    alice.pull("bob", before=after + 1, limit=1)
+    assert len(alice.conversations().items) == 1
+
+
+def _sized(size: int) -> bytes:
+    return bytes((size & 127 | 128, size >> 7)) + b"x" * size
+
+
+# ---------------------------------------------------------------- rate
+
+
+def test_without_a_limit_everything_is_taken(alice: Client) -> None:
+    assert len(alice.say_all("bob", ["x"] * 2_000)) == 2_000
+
+
+def test_beyond_the_tenants_rate_messages_are_refused_for_now(virtual: VirtualWorld) -> None:
+    change_tenant(virtual, messages_per_second=5)
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    codes = [code_name(alice.send(text_message("bob", f"{n}"))) for n in range(7)]
+    assert codes == ["OK"] * 5 + ["RESOURCE_EXHAUSTED"] * 2
+    assert code_name(bob.send(text_message("alice", "x"))) == "OK"  # it is each user's own
+    virtual.clock.advance(1_000)
+    assert [code_name(alice.send(text_message("bob", f"{n}"))) for n in range(6)] == ["OK"] * 5 + ["RESOURCE_EXHAUSTED"]
+    assert len(bob.messages()) == 10
+
+
+def test_one_who_goes_on_and_on_beyond_the_rate_is_disconnected(virtual: VirtualWorld) -> None:
+    change_tenant(virtual, messages_per_second=5)
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    alice.write(*(sending(n, text_message("bob", "x")) for n in range(1, 200)))
+    last = alice.farewell()
+    assert last is not None
+    assert last.code == pb.FLOODING
+    assert bob.say("alice", "x").seq == 6
+
+
+def test_a_rate_set_while_the_server_runs_holds_soon(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    alice.say("bob", "x")
+    change_tenant(virtual, messages_per_second=1)
+    virtual.clock.advance(1_500)
+    assert [code_name(alice.send(text_message("bob", f"{n}"))) for n in range(2)] == ["OK", "RESOURCE_EXHAUSTED"]
+
+
+def test_a_flood_delays_nobody_else(virtual: VirtualWorld) -> None:
+    """However much one client has sent in one piece, another one's message is answered in one of the next turns."""
+    flood, alice = live(virtual, "carol"), live(virtual, "alice")
+    flood.say("bob", "x")
+    alice.say("bob", "x")
+    flood.write(*(sending(n, text_message("bob", "x")) for n in range(1, 20_001)))
+    alice.write(sending(1, text_message("bob", "hello")))
+    for _ in range(4):
+        virtual.clock.turn()
+    assert virtual.store.commits
+    assert [command.response.seqid for command in parsed(alice)] == [1]
+    answered = len(parsed(flood))
+    assert 0 < answered < 4_000
+    flood.settle()
+    assert answered + len(flood.inbox) >= 20_000
+
+
+def parsed(client: Client) -> list[pb.Command]:
+    """What has come without letting the server do any more."""
+    data, client.pipe.socket._to_client = client.pipe.socket._to_client, b""  # type: ignore[attr-defined]
+    client._partial += data
+    while (frame := client._next_frame()) is not None:
+        client.inbox.append(pb.Command.FromString(frame))
+    return client.inbox
