@@ -28,18 +28,17 @@ def open_accounts(directory: Path | None) -> Iterator[Accounts]:
     try:
         with closing(open_database(directory or default_data_directory())) as connection:
             yield SqliteAccounts(connection)
-    except (DataDirectoryError, StoreUnavailable, StoreFailed, sqlite3.OperationalError) as error:
+    except (DataDirectoryError, StoreUnavailable, StoreFailed, sqlite3.Error) as error:
         raise CommandError(str(error)) from None
 
 
 async def find_tenant(accounts: Accounts, org: str, appkey: str) -> Tenant:
     """The tenant of that name. Raises CommandError."""
+    check_name("org", org)
+    check_name("appkey", appkey)
     tenant = await accounts.tenant(org, appkey)
     if not tenant:
-        advice = (
-            f"rockdove tenant add {org} {appkey}" if names.is_name(org) and names.is_name(appkey) else "rockdove tenant list"
-        )
-        raise CommandError(f"there is no tenant {org}/{appkey}; see {advice}")
+        raise CommandError(f"there is no tenant {org}/{appkey}; see rockdove tenant add {org} {appkey}")
     return tenant
 
 

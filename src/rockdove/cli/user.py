@@ -130,6 +130,7 @@ def _change(
 
 
 async def _find_user(accounts: Accounts, tenant: Tenant, name: str) -> User:
+    check_name("user", name)
     person = await accounts.user(tenant.id, name)
     if not person:
         raise CommandError(f"there is no user {name} in {tenant.org}/{tenant.appkey}; see rockdove user list")

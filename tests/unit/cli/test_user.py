@@ -10,7 +10,7 @@ import pytest
 from rockdove.auth.password import verify_password
 from rockdove.core.records import User, UserState
 from rockdove.store.sqlite.accounts import SqliteAccounts
-from rockdove.store.sqlite.database import lock_for_serving, open_database
+from rockdove.store.sqlite.database import DATABASE, lock_for_serving, open_database
 from tests.unit.cli.command import refused, rockdove, rockdove_process, succeeded
 
 
@@ -87,6 +87,20 @@ def test_an_unknown_tenant_is_told(tmp_path: Path) -> None:
         "user", "add", "alice", "--password-stdin", "--org", "acme", "--app", "shop", "--data", tmp_path, stdin=b"x"
     )
     assert refused(result) == "there is no tenant acme/shop; see rockdove tenant add acme shop"
+
+
+@pytest.mark.parametrize("arguments", [["list", "--org", "\udcff"], ["list", "--app", "a/b"], ["disable", "\udcff"]])
+def test_a_name_that_nobody_can_have_is_told(tmp_path: Path, arguments: list[str]) -> None:
+    assert "; use 1 to 64 of the characters" in refused(rockdove_process("user", *arguments, "--data", tmp_path), 2)
+
+
+def test_a_damaged_database_is_told_without_a_traceback(tmp_path: Path) -> None:
+    add(tmp_path, "alice")
+    file = tmp_path / DATABASE
+    with file.open("r+b") as database:
+        database.seek(4096)
+        database.write(b"\xff" * (file.stat().st_size - 4096))
+    assert "malformed" in refused(rockdove("user", "list", "--data", tmp_path))
 
 
 def test_a_data_directory_that_cannot_be_used_is_told(tmp_path: Path) -> None:

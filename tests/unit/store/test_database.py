@@ -164,6 +164,7 @@ def test_creation_that_was_cut_short_begins_again(tmp_path: Path) -> None:
 
 
 def test_a_second_server_is_refused_with_the_first_ones_process(tmp_path: Path) -> None:
+    (tmp_path / SERVE_LOCK).write_text("12345678901\n")  # of a server that ended long ago
     with lock_for_serving(tmp_path):
         with (
             pytest.raises(DataDirectoryError, match=f"already served by process {os.getpid()}; stop it"),

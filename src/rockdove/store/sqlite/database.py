@@ -126,7 +126,7 @@ def translated(error: sqlite3.Error) -> Exception:
     """What `error` means for the core: StoreUnavailable, StoreFailed, or `error` itself when it is a bug of ours."""
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK) & 0xFF  # without the extended part
     if code in _PASSING:
-        return StoreUnavailable(f"the database cannot be written now: {error}")
+        return StoreUnavailable(f"the database cannot be written now ({error}); try again")
     if code in _BROKEN:
         return StoreFailed(f"the database failed: {error}")
     return error
