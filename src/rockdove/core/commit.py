@@ -35,6 +35,7 @@ class GroupCommit:
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
         self._armed = False
+        self._unavailable = False  # the store refused the last batch
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], set[Stream]] | None = None
         self._touched: list[Outbound] = []
@@ -54,7 +55,8 @@ class GroupCommit:
     def move_cursor(self, stream: Stream) -> None:
         """Have a stream's cursor stored soon: acks of CURSOR_DELAY_MS share a write."""
         self._acked.add(stream)
-        self._write_cursors_later(CURSOR_DELAY_MS)
+        if not self._cursor_timer:
+            self._write_cursors_later(CURSOR_DELAY_MS)
 
     def write_cursors(self) -> None:
         """Have all moved cursors stored with this turn, also those that it still moves."""
@@ -138,6 +140,9 @@ class GroupCommit:
         batch, then, acked = self._committing
         self._committing = None
         if error is None:
+            if self._unavailable and batch:
+                self._unavailable = False
+                self._log.info("store_available")
             self._settle(batch, acked)
         elif isinstance(error, StoreUnavailable):
             self._put_back(batch, acked, error)
@@ -161,17 +166,19 @@ class GroupCommit:
             self.on_acked(stream)
 
     def _put_back(self, batch: Batch, acked: set[Stream], error: StoreUnavailable) -> None:
-        self._log.warning("store_unavailable", reason=str(error), messages=len(batch.messages))
+        if not self._unavailable:  # said once, not with every try
+            self._unavailable = True
+            self._log.warning("store_unavailable", reason=str(error))
         for draft in batch.messages:
             self.on_refused(draft)
         if acked:
             self._acked |= acked
-            self._write_cursors_later(RETRY_DELAY_MS)
+            if not self._cursor_timer:
+                self._write_cursors_later(RETRY_DELAY_MS)
 
     def _write_cursors_later(self, delay_ms: int) -> None:
-        if not self._cursor_timer:
-            self._cursor_timer = True
-            self._scheduler.later(delay_ms, self._cursor_delay_over)
+        self._cursor_timer = True
+        self._scheduler.later(delay_ms, self._cursor_delay_over)
 
     def _cursor_delay_over(self) -> None:
         self._cursor_timer = False

@@ -210,9 +210,9 @@ def push(record: bytes, msgid: int) -> bytes:
     A msgid of 0 makes the push of a transient message, which wants no ack.
     """
     size = len(record)
-    length = varint(size)
+    length = _VARINT[size] if size < 16384 else varint(size)
     request = size + len(length) + (10 if msgid else 1)
-    head = varint(request)
+    head = _VARINT[request] if request < 16384 else varint(request)
     total = varint(request + len(head) + 3)
     if msgid:
         return b"%b\x08\x01\x32%b\x12%b%b\x21%b" % (total, head, length, record, _FIXED64.pack(msgid))
