@@ -1,0 +1,290 @@
+"""Every adapter of core.ports.Store keeps the same promises."""
+
+from asyncio import run
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from rockdove.core.errors import StoreUnavailable
+from rockdove.core.msgid import first_msgid
+from rockdove.core.ports import Store
+from rockdove.core.records import NO_RETENTION, Batch, Draft, Outcome, Position, User, single_conversation
+from rockdove.wire import im_pb2 as pb
+from tests.contract.backends import AT_COMMIT, TENANTS, Backend
+from tests.contract.conftest import MakeBackend
+from tests.contract.machine import EVERYTHING, START_MS, StoreMachine, commit
+from tests.contract.model import draft_of
+
+STEP = 1024  # from one msgid to the next
+MAX_SEQID = (1 << 64) - 1
+
+
+def test_store_does_what_the_model_says(make_backend: MakeBackend) -> None:
+    sizes = settings(max_examples=100, stateful_step_count=30, deadline=None)
+    run_state_machine_as_test(lambda: StoreMachine(make_backend), settings=sizes)
+
+
+class Desk:
+    """A store with two users, of whom one has a phone and a laptop."""
+
+    def __init__(self, backend: Backend, writer: str = "alice", reader: str = "bob") -> None:
+        self.backend = backend
+        self.writer, self.reader = self._user(writer), self._user(reader)
+        self.talk = single_conversation(self.writer.id, self.reader.id)
+        self.phone, self.laptop = self.device("phone"), self.device("laptop")
+        self.msgid = first_msgid(START_MS)
+
+    @property
+    def store(self) -> Store:
+        return self.backend.store
+
+    def _user(self, name: str) -> User:
+        for tenant in run(self.backend.accounts.tenants()):
+            if user := run(self.backend.accounts.user(tenant.id, name)):
+                return user
+        raise KeyError(name)
+
+    def device(self, name: str) -> int:
+        """The id of the writer's device."""
+        return run(self.store.open_device(self.writer.id, name, "test", START_MS)).id
+
+    def draft(self, seqid: int, words: str = "hello") -> Draft:
+        """A message from the writer's phone."""
+        self.msgid += STEP
+        return draft_of(self.writer, self.phone, seqid, self.reader, words, self.msgid)
+
+    def commit(self, *drafts: Draft) -> Exception | None:
+        batch = Batch()
+        batch.now_ms = START_MS
+        batch.messages += drafts
+        return commit(self.store, batch)
+
+    def send(self, seqid: int, words: str = "hello") -> Draft:
+        draft = self.draft(seqid, words)
+        assert self.commit(draft) is None
+        return draft
+
+    def ack(self, device: int, seq: int) -> None:
+        batch = Batch()
+        batch.cursors[device, self.talk] = seq
+        assert commit(self.store, batch) is None
+
+    def seqs(self) -> list[int]:
+        return [message.seq for message in run(self.store.messages(self.talk, 0, 0, EVERYTHING))]
+
+
+@pytest.fixture
+def desk(backend: Backend) -> Desk:
+    return Desk(backend)
+
+
+@pytest.fixture
+def short_desk(backend: Backend) -> Desk:
+    """Where messages do not stay for ever."""
+    return Desk(backend, *TENANTS[NO_RETENTION])
+
+
+@pytest.fixture
+def failing_desk(breakable: Backend) -> Desk:
+    return Desk(breakable)
+
+
+# ---------------------------------------------------------------- messages (protocol §1, §4)
+
+
+def test_what_is_read_back_is_the_message_with_the_fields_of_the_server(desk: Desk) -> None:
+    draft = desk.send(7, "words")
+    (stored,) = run(desk.store.messages(desk.talk, 0, 0, 10))
+    message = pb.Message.FromString(stored.record)
+    assert (message.msgid, message.seq, getattr(message, "from"), message.to) == (draft.msgid, 1, "alice", "bob")
+    assert message.timestamp == START_MS
+    assert pb.MessageTxt.FromString(message.payload).txt == "words"
+    assert (stored.msgid, stored.sender, stored.device) == (draft.msgid, desk.writer.id, desk.phone)
+
+
+def test_retry_gets_the_first_place_after_a_restart(desk: Desk) -> None:
+    first = desk.send(MAX_SEQID)
+    for number in range(10):
+        desk.send(number + 1)
+    for clean in (True, False):
+        desk.backend.restart(clean=clean)
+        retry = desk.send(MAX_SEQID)
+        assert (retry.outcome, retry.msgid, retry.seq) == (Outcome.RETRY, first.msgid, first.seq)
+    assert desk.seqs() == list(range(1, 12))
+
+
+def test_retry_within_one_batch_is_found(desk: Desk) -> None:
+    first, retry, other = desk.draft(1), desk.draft(1), desk.draft(1, "something else")
+    assert desk.commit(first, retry, other) is None
+    assert [draft.outcome for draft in (first, retry, other)] == [Outcome.STORED, Outcome.RETRY, Outcome.CONFLICT]
+    assert (retry.msgid, retry.seq) == (first.msgid, 1)
+    assert desk.seqs() == [1]
+
+
+def test_seqids_may_come_in_any_order(desk: Desk) -> None:
+    for seqid in (MAX_SEQID, 1 << 63, 5, (1 << 63) - 1, 1):
+        assert desk.send(seqid).outcome is Outcome.STORED
+        assert desk.send(seqid).outcome is Outcome.RETRY
+    assert desk.seqs() == [1, 2, 3, 4, 5]
+
+
+def test_messages_without_a_seqid_are_all_stored(desk: Desk) -> None:
+    assert desk.commit(desk.draft(0), desk.draft(0)) is None
+    assert desk.send(0).outcome is Outcome.STORED
+    assert desk.seqs() == [1, 2, 3]
+
+
+def test_seqids_of_another_device_are_another_key(desk: Desk) -> None:
+    desk.send(1)
+    draft = draft_of(desk.writer, desk.laptop, 1, desk.reader, "hello", desk.msgid + STEP)
+    assert desk.commit(draft) is None
+    assert (draft.outcome, draft.seq) == (Outcome.STORED, 2)
+
+
+def test_retry_is_found_after_the_message_was_cut_until_its_key_is_forgotten(short_desk: Desk) -> None:
+    desk = short_desk
+    first = desk.send(1)
+    desk.send(0)
+    cut(desk, through=first.seq)
+    desk.backend.restart(clean=True)
+    assert desk.send(1).outcome is Outcome.RETRY
+    run(desk.store.forget_requests(first.msgid, EVERYTHING))
+    assert desk.send(1).outcome is Outcome.RETRY
+    run(desk.store.forget_requests(first.msgid + 1, EVERYTHING))
+    assert desk.send(1).outcome is Outcome.STORED
+
+
+def test_key_of_a_message_that_is_kept_is_not_forgotten(desk: Desk) -> None:
+    desk.send(1)
+    run(desk.store.forget_requests(desk.msgid + 1, EVERYTHING))
+    assert desk.send(1).outcome is Outcome.RETRY
+
+
+def test_seqs_and_msgids_go_on_after_everything_was_cut(short_desk: Desk) -> None:
+    desk = short_desk
+    for _ in range(9):
+        last = desk.send(0)
+    cut(desk, through=last.seq)
+    desk.backend.restart(clean=True)
+    assert desk.store.last_msgid == last.msgid
+    assert run(desk.store.last_seq(desk.talk)) == 9
+    assert desk.send(0).seq == 10
+
+
+def test_summary_of_a_conversation_that_was_cut_says_how_far_it_went(short_desk: Desk) -> None:
+    desk = short_desk
+    last = desk.send(0)
+    cut(desk, through=last.seq)
+    (summary,) = run(desk.store.summaries(desk.writer.id, desk.phone, None, 10))
+    assert (summary.last_seq, summary.last_msgid, summary.last, summary.unread) == (1, last.msgid, b"", 0)
+
+
+def cut(desk: Desk, through: int) -> None:
+    """Cut to that seq. What is too new to be cut yet may be cut after spans were looked at, as is done regularly."""
+    for _ in range(100):
+        run(desk.store.cut(desk.talk, through, 1 << 62, EVERYTHING))
+        (span,) = run(desk.store.spans(0, 0, EVERYTHING))
+        if span.first_seq == through + 1 and span.last_seq >= through:
+            return
+    raise AssertionError("it is never cut")
+
+
+# ---------------------------------------------------------------- devices and cursors (protocol §5)
+
+
+def test_cursor_never_moves_back(desk: Desk) -> None:
+    for _ in range(3):
+        desk.send(0)
+    desk.ack(desk.laptop, 2)
+    desk.ack(desk.laptop, 1)
+    assert run(desk.store.position(desk.writer.id, desk.laptop, desk.talk)) == Position(2, 2)
+    assert list(run(desk.store.owed(desk.writer.id, desk.laptop))) == [desk.talk]
+    desk.ack(desk.laptop, 3)
+    assert list(run(desk.store.owed(desk.writer.id, desk.laptop))) == []
+
+
+def test_new_device_starts_at_the_highest_cursor_of_its_siblings(desk: Desk) -> None:
+    for _ in range(3):
+        desk.send(0)
+    desk.ack(desk.phone, 1)
+    desk.ack(desk.laptop, 2)
+    assert run(desk.store.position(desk.writer.id, desk.device("tablet"), desk.talk)).cursor == 2
+
+
+def test_first_device_is_owed_everything(desk: Desk) -> None:
+    desk.send(0)
+    desk.ack(desk.phone, 1)
+    device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS))
+    assert list(run(desk.store.owed(desk.reader.id, device.id))) == [desk.talk]
+
+
+def test_device_is_told_its_highest_seqid(desk: Desk) -> None:
+    for seqid in (5, MAX_SEQID, 7):
+        desk.send(seqid)
+    for clean in (True, False):
+        desk.backend.restart(clean=clean)
+        device = run(desk.store.open_device(desk.writer.id, "phone", "test", START_MS))
+        assert (device.id, device.last_seqid) == (desk.phone, MAX_SEQID)
+
+
+# ---------------------------------------------------------------- when nothing can be stored (protocol §4 UNAVAILABLE)
+
+
+def failures(desk: Desk, draft: Draft) -> Iterator[int]:
+    """Have the commit of `draft` fail at each of its statements in turn."""
+    for statement in range(100):
+        with desk.backend.failing(statement, rolled_back=bool(statement % 2)):
+            error = desk.commit(draft)
+        if error is None:
+            assert statement > 1, "nothing failed"
+            return
+        assert isinstance(error, StoreUnavailable)
+        yield statement
+    raise AssertionError("it failed for ever")
+
+
+def test_failed_first_message_leaves_no_conversation(failing_desk: Desk) -> None:
+    desk = failing_desk
+    for _ in failures(desk, desk.draft(1)):
+        assert desk.seqs() == []
+        assert run(desk.store.last_seq(desk.talk)) == 0
+        assert list(run(desk.store.owed(desk.writer.id, desk.phone))) == []
+        assert list(run(desk.store.summaries(desk.writer.id, desk.phone, None, 10))) == []
+    assert desk.seqs() == [1]
+
+
+def test_failed_batches_take_no_seq_and_no_seqid(failing_desk: Desk) -> None:
+    desk = failing_desk
+    for seqid in range(1, 13):  # long enough for all that happens now and then to happen in a failing batch
+        before = desk.seqs()
+        draft = desk.draft(seqid)
+        for _ in failures(desk, draft):
+            assert desk.seqs() == before
+            assert run(desk.store.open_device(desk.writer.id, "phone", "test", START_MS)).last_seqid == seqid - 1
+        assert (draft.outcome, draft.seq) == (Outcome.STORED, len(before) + 1)
+    desk.backend.restart(clean=False)
+    assert desk.seqs() == list(range(1, 13))
+
+
+@pytest.mark.parametrize("size", [1, 3, 4, 5, 9])
+def test_failed_batch_is_stored_as_new_by_its_retry(failing_desk: Desk, size: int) -> None:
+    desk = failing_desk
+    for seqid in (9, 1, 5):
+        desk.send(1000 + seqid)
+    batch = [desk.draft(seqid) for seqid in range(size, 0, -1)]
+    with desk.backend.failing(AT_COMMIT, rolled_back=False):
+        assert isinstance(desk.commit(*batch), StoreUnavailable)
+    assert desk.seqs() == [1, 2, 3]
+    retries = [desk.draft(seqid) for seqid in range(size, 0, -1)]
+    assert desk.commit(*retries) is None
+    assert {draft.outcome for draft in retries} == {Outcome.STORED}
+    assert desk.seqs() == list(range(1, size + 4))
+
+
+def test_new_device_that_cannot_be_stored_is_refused_and_made_later(failing_desk: Desk) -> None:
+    desk = failing_desk
+    with desk.backend.failing(AT_COMMIT, rolled_back=False), pytest.raises(StoreUnavailable):
+        desk.device("tablet")
+    assert desk.device("tablet") not in {desk.phone, desk.laptop}
