@@ -63,11 +63,15 @@ class Fleet:
         server.kill()
 
     async def finish(self, port: int) -> None:
-        """Get every send answered and everything delivered and acknowledged; then assert that no promise was broken."""
+        """Get every send answered and everything delivered and acknowledged; asserts that no promise was broken."""
         await self._online_and_quiet(port, [])
+        self._assert_promises_kept()
         # What was acknowledged before must not come again before one more message in each conversation.
         last_texts = [(device, peer) for device in self.devices if device.name == DEVICES[0] for peer in USERS]
         await self._online_and_quiet(port, last_texts)
+        self._assert_promises_kept()
+
+    def _assert_promises_kept(self) -> None:
         violations = check(self.history, CONVERSATIONS)
         assert not violations, "\n".join(map(str, violations[:20]))
 
