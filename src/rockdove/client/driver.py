@@ -129,11 +129,9 @@ class Driver:
     def _hand_out(self) -> None:
         for ticket, result in self._protocol.results:
             answer = self._answers.pop(ticket, None)
-            if answer is None or answer.done():
-                continue
-            if isinstance(result, RockdoveError):
+            if answer and isinstance(result, RockdoveError):
                 answer.set_exception(result)
-            else:
+            elif answer:
                 answer.set_result(result)
         self._protocol.results.clear()
         for event in self._protocol.events:
@@ -176,10 +174,9 @@ class Driver:
         if not self.first_try.done():
             self.first_try.set_exception(error or RuntimeError("the client was closed before it was logged in"))
         for answer in self._answers.values():
-            if not answer.done():
-                unknown = OutcomeUnknown("the client stopped before the answer came")
-                unknown.__cause__ = error
-                answer.set_exception(unknown)
+            unknown = OutcomeUnknown("the client stopped before the answer came")
+            unknown.__cause__ = error
+            answer.set_exception(unknown)
         self._answers.clear()
         self.feed.finish(error)
         self.empty.set()

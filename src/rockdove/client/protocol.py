@@ -284,7 +284,6 @@ class Protocol:
         self.phase = Phase.LIVE
         self._heartbeat = Heartbeat(now, conack.heartbeat_seconds or HEARTBEAT_SECONDS)
         self._max_frame_bytes = conack.max_frame_bytes or FRAME_BYTES
-        self._send_at = self._repair_at = 0.0
         if conack.resume_token:
             lifetime = (conack.resume_expires_at - conack.server_time) / 1000  # both on the server's clock
             self._resume = conack.resume_token, now + lifetime

@@ -268,6 +268,40 @@ def test_running_out_of_time_leaves_the_message_in_the_outbox() -> None:
     run(scenario)
 
 
+def test_the_same_message_can_be_waited_for_again() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        connection = await logged_in(server, client)
+        posting = client.post("bob", "hello")
+        with pytest.raises(OutcomeUnknown):
+            await posting.wait(0.01)
+        connection.say(sent((await connection.request()).seqid, 1))
+        assert (await posting).seq == (await posting).seq == 1
+        await client.close()
+
+    run(scenario)
+
+
+def test_a_request_that_was_given_up_is_not_repeated() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        connection = await logged_in(server, client)
+        asking = asyncio.create_task(client.history("bob"))
+        await connection.request(pb.SYNC)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+        connection.drop()
+        connection = await server.accept()
+        await connection.login()
+        client.post("bob", "hello")
+        command = await connection.command()
+        assert command
+        assert command.request.type == pb.MESSAGE
+        await client.close()
+
+    run(scenario)
+
+
 def test_cancelling_a_send_leaves_the_message_in_the_outbox() -> None:
     async def scenario(server: FakeServer) -> None:
         client = client_of(server)
@@ -284,7 +318,7 @@ def test_cancelling_a_send_leaves_the_message_in_the_outbox() -> None:
     run(scenario)
 
 
-def test_a_refusal_is_raised_and_one_that_nobody_awaits_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_refusal_is_raised_and_one_that_nobody_awaits_is_silent(caplog: pytest.LogCaptureFixture) -> None:
     async def scenario(server: FakeServer) -> None:
         client = client_of(server)
         connection = await logged_in(server, client)
@@ -300,7 +334,7 @@ def test_a_refusal_is_raised_and_one_that_nobody_awaits_is_silent(capfd: pytest.
 
     run(scenario)
     gc.collect()
-    assert capfd.readouterr().err == ""
+    assert caplog.records == []
 
 
 def test_an_outbox_file_outlives_the_program(tmp_path: Path) -> None:

@@ -214,6 +214,17 @@ def test_a_pong_keeps_the_connection(peer: Peer) -> None:
     assert peer.protocol.end is None
 
 
+def test_a_pong_behind_a_long_backlog_may_take_its_time(peer: Peer) -> None:
+    peer.login(heartbeat_seconds=30)
+    peer.now = peer.protocol.deadline()
+    assert peer.heard()[-1].HasField("ping")
+    for seq in range(1, 10):
+        peer.now += 9
+        peer.say(push(seq))
+        peer.heard()
+    assert peer.protocol.end is None
+
+
 def test_an_answer_that_does_not_come_is_noticed_before_the_next_heartbeat(peer: Peer) -> None:
     peer.login(heartbeat_seconds=300)
     peer.now += 20
@@ -302,6 +313,32 @@ def test_a_message_refused_for_now_is_sent_again_before_the_next(peer: Peer, cod
     peer.say(sent(first.seqid, 1))
     assert [result[0] for result in peer.protocol.results] == [ticket]
     assert texts(peer.requests()) == ["two"]
+
+
+def test_after_a_success_retries_begin_with_short_delays_again(peer: Peer) -> None:
+    peer.login()
+    peer.random = 1.0
+    for text in ("one", "two"):
+        peer.post(text)
+        for delay in (0.5, 1.0):
+            (request,) = peer.requests()
+            peer.say(refused(request.seqid, pb.UNAVAILABLE))
+            assert peer.protocol.deadline() == peer.now + delay
+            peer.now += delay
+        (request,) = peer.requests()
+        peer.say(sent(request.seqid, 1))
+
+
+def test_a_new_connection_is_no_reason_to_try_sooner(peer: Peer) -> None:
+    peer.login()
+    peer.post("one")
+    (request,) = peer.requests()
+    peer.say(refused(request.seqid, pb.RESOURCE_EXHAUSTED))
+    peer.protocol.lost(peer.now, "gone")
+    peer.login()
+    assert peer.requests() == []
+    peer.now = peer.protocol.deadline()
+    assert peer.requests() == [request]
 
 
 @pytest.mark.parametrize("code", [pb.NOT_FOUND, pb.PERMISSION_DENIED, pb.INVALID_ARGUMENT, pb.ALREADY_EXISTS, pb.INTERNAL])
@@ -551,6 +588,29 @@ def test_a_pull_refused_for_now_is_repeated(peer: Peer) -> None:
     (again,) = peer.requests(pb.SYNC)
     peer.say(pulled(again.seqid, push(2)))
     assert peer.take() == ["bob 1", "bob 2", "bob 3"]
+
+
+def test_a_gap_is_repaired_after_a_connection_that_was_lost_while_repairing(peer: Peer) -> None:
+    peer.login()
+    peer.say(push(1), push(3))
+    assert len(peer.requests(pb.SYNC)) == 1
+    peer.protocol.lost(peer.now, "gone")
+    peer.login()
+    assert peer.requests(pb.SYNC) == [], "the server pushes again what was not acknowledged"
+    peer.say(push(3))
+    (request,) = peer.requests(pb.SYNC)
+    peer.say(pulled(request.seqid, push(2)))
+    assert peer.take() == ["bob 1", "bob 2", "bob 3"]
+
+
+def test_a_gap_after_an_answered_message_of_our_own_is_pulled(peer: Peer) -> None:
+    peer.login()
+    peer.say(push(1))
+    peer.post("mine")
+    (request,) = peer.requests()
+    peer.say(sent(request.seqid, 2), push(4))
+    (request,) = peer.requests(pb.SYNC)
+    assert pull_of(request) == pb.Pull(peer="bob", after=2, limit=1)
 
 
 def test_a_message_of_our_own_fills_a_gap(peer: Peer) -> None:
