@@ -1,6 +1,7 @@
 """A client for tests that says one thing at a time, over whatever carries its bytes."""
 
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Protocol, Self
 
 from rockdove.wire import im_pb2 as pb
@@ -30,14 +31,26 @@ class Pipe(Protocol):
         """Close without a word."""
 
 
+def frame_at(data: bytes, at: int) -> slice | None:
+    """Where the frame is whose length stands at `at`; None if it is not all there."""
+    length = shift = 0
+    for start, byte in enumerate(data[at : at + 5], at + 1):
+        length |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return slice(start, start + length) if start + length <= len(data) else None
+    return None
+
+
 class Client:
     """One connection, and what has come over it and was not looked at yet."""
+
+    _seqids = count(1 << 40)  # of requests that name none; far from what tests choose themselves
 
     def __init__(self, pipe: Pipe) -> None:
         self.pipe = pipe
         self.inbox: list[pb.Command] = []
         self._partial = b""
-        self._seqid = 1 << 40  # of requests that name none; far from what tests choose themselves
 
     # ------------------------------------------------------------ frames
 
@@ -51,23 +64,17 @@ class Client:
     def _receive(self) -> bool:
         """Wait for more; False when nothing more will come."""
         data = self.pipe.more()
-        self._partial += data
-        while (frame := self._next_frame()) is not None:
-            self.inbox.append(pb.Command.FromString(frame))
+        self.take_in(data)
         return bool(data)
 
-    def _next_frame(self) -> bytes | None:
-        length = shift = 0
-        for at, byte in enumerate(self._partial):
-            length |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                stop = at + 1 + length
-                if stop > len(self._partial):
-                    return None
-                frame, self._partial = self._partial[at + 1 : stop], self._partial[stop:]
-                return frame
-        return None
+    def take_in(self, data: bytes) -> None:
+        """Put the whole frames into the inbox."""
+        data = self._partial + data
+        at = 0
+        while frame := frame_at(data, at):
+            at = frame.stop
+            self.inbox.append(pb.Command.FromString(data[frame.start : at]))
+        self._partial = data[at:]
 
     def take(self, kind: str, wanted: Callable[[Any], bool] = lambda _: True) -> Any:
         """The first Connect, ConAck, Request, ... that is `wanted`; what came before it stays for later."""
@@ -144,8 +151,7 @@ class Client:
 
     def next_seqid(self) -> int:
         """A seqid that nobody has used."""
-        self._seqid += 1
-        return self._seqid
+        return next(self._seqids)
 
     def send(self, message: pb.Message, seqid: int = 0, *, transient: bool = False) -> pb.Response:
         """Send a message; its answer."""

@@ -9,7 +9,7 @@ from rockdove.auth import app_token
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
-from tests.protocol.client import PASSWORD, Client
+from tests.protocol.client import PASSWORD, Client, frame_at
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
 from tests.protocol.world import OTHER_TENANT, World, change_user, live, password_hash, tenant_of
 from tests.raw import framed, sending, text_message, text_of
@@ -413,16 +413,10 @@ def test_of_two_logins_at_once_one_is_replaced_before_the_other_is_in(virtual: V
 def split(data: bytes) -> list[pb.Command]:
     """The commands in some frames."""
     commands = []
-    while data:
-        length, shift, at = 0, 0, 0
-        while True:
-            length |= (data[at] & 127) << shift
-            shift += 7
-            at += 1
-            if data[at - 1] < 128:
-                break
-        commands.append(pb.Command.FromString(data[at : at + length]))
-        data = data[at + length :]
+    at = 0
+    while frame := frame_at(data, at):
+        at = frame.stop
+        commands.append(pb.Command.FromString(data[frame.start : at]))
     return commands
 
 

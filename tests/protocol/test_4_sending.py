@@ -8,7 +8,7 @@ from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import Client
-from tests.protocol.virtual import VirtualWorld
+from tests.protocol.virtual import VirtualWorld, socket_of
 from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live
 from tests.raw import sending, text_message, text_of
 
@@ -556,8 +556,7 @@ def test_a_flood_delays_nobody_else(virtual: VirtualWorld) -> None:
 
 def parsed(client: Client) -> list[pb.Command]:
     """What has come without letting the server do any more."""
-    data, client.pipe.socket._to_client = client.pipe.socket._to_client, b""  # type: ignore[attr-defined]
-    client._partial += data
-    while (frame := client._next_frame()) is not None:
-        client.inbox.append(pb.Command.FromString(frame))
+    socket = socket_of(client)
+    data, socket._to_client = socket._to_client, b""
+    client.take_in(data)
     return client.inbox
