@@ -50,7 +50,7 @@ async def scenario(port: int) -> None:
     async with asyncio.timeout(DEADLINE_SECONDS):
         while not await is_let_in(port, "late", crowd):
             await asyncio.sleep(0.05)  # the server has to notice first that the crowd has gone
-    for client in (alice, bob, crowd[-1]):
+    for client in (alice, bob, *crowd):
         await client.close()
 
 
