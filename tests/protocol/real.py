@@ -93,9 +93,14 @@ class RealWorld:
         self._certificate = certificate
         self._pipes: list[SocketPipe] = []
         self._loop = uvloop.new_event_loop()
-        self._thread = Thread(target=self._loop.run_forever)
+        self._thread = Thread(target=self._run)
         self._thread.start()
         self.do(self._start(storage))
+
+    def _run(self) -> None:
+        self._loop.run_forever()
+        self._store.close()  # no timer may find it closed
+        self._loop.close()
 
     async def _start(self, storage: Storage) -> None:
         self._store: Store
@@ -134,7 +139,6 @@ class RealWorld:
         self.do(self._stop())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
-        self._loop.close()
 
     async def _stop(self) -> None:
         self._listener.stop()
@@ -146,4 +150,3 @@ class RealWorld:
         self.node.commit.then(lambda _: stored.set())
         await stored.wait()
         self._auth.close()
-        self._store.close()
