@@ -154,8 +154,8 @@ class Client:
         """Send to those online now, unstored (protocol §4 opts). Raises Disconnected when there is no connection, Refused."""
         self._driver.check()
         ticket = self._protocol.transient(to, Text(content) if isinstance(content, str) else content, chat)
-        sent: Sent = await self._answered(ticket, timeout)
-        return sent
+        sent = pb.Sent.FromString(await self._answered(ticket, timeout))
+        return Sent(sent.msgid, sent.seq, sent.timestamp)
 
     def unsent(self) -> list[Message]:
         """What is in the outbox, an earlier run's included; msgid and seq are 0."""

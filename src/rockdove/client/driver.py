@@ -52,6 +52,7 @@ class Driver:
     def answer(self, ticket: int) -> "asyncio.Future[Any]":
         """Will have the result of a ticket that the protocol has just given out."""
         self._answers[ticket] = future = self._future()
+        self._look_at_outbox()
         self.stir()
         return future
 
@@ -139,6 +140,9 @@ class Driver:
             if isinstance(event, Connected) and not self.first_try.done():
                 self.first_try.set_result(None)
         self._protocol.events.clear()
+        self._look_at_outbox()
+
+    def _look_at_outbox(self) -> None:
         if self._protocol.unsent_count:
             self.empty.clear()
         else:

@@ -302,6 +302,24 @@ def test_a_request_that_was_given_up_is_not_repeated() -> None:
     run(scenario)
 
 
+def test_flush_waits_for_what_was_posted_just_before() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        connection = await logged_in(server, client)
+        client.post("bob", "one")
+        client.post("bob", "two")
+        flushing = asyncio.create_task(client.flush())
+        for seq in (1, 2):
+            request = await connection.request()
+            assert not flushing.done()
+            connection.say(sent(request.seqid, seq))
+        await flushing
+        assert client.unsent() == []
+        await client.close()
+
+    run(scenario)
+
+
 def test_cancelling_a_send_leaves_the_message_in_the_outbox() -> None:
     async def scenario(server: FakeServer) -> None:
         client = client_of(server)
