@@ -1,0 +1,309 @@
+"""Protobuf is the reference: what is read and written here is what it reads and writes."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from rockdove.wire import codec, names
+from rockdove.wire import im_pb2 as pb
+from rockdove.wire.errors import ProtocolError
+from rockdove.wire.limits import TEXT_BYTES
+
+EDGES = [0, 1, 127, 128, 16_383, 16_384, 2**31, 2**32, 2**40, 2**63 - 1, 2**63, 2**64 - 1]
+u64 = st.one_of(st.sampled_from(EDGES), st.integers(0, 2**64 - 1))
+places = st.one_of(st.sampled_from(EDGES[:-2]), st.integers(0, 2**63 - 1))
+user_names = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+words = st.text(st.characters(codec="utf-8"), min_size=2, max_size=40)
+texts = st.builds(lambda text, times: (text * times).encode()[:16_000].decode(errors="ignore"), words, st.integers(1, 2_000))
+
+
+def send_frame(seqid: int, to: str, text: str, **fields: Any) -> bytes:
+    """A request to send a text, as protobuf writes it."""
+    message = pb.Message(to=to, payload=pb.MessageTxt(txt=text).SerializeToString(), **fields)
+    request = pb.Request(seqid=seqid, payload=message.SerializeToString())
+    return pb.Command(version=1, request=request).SerializeToString()
+
+
+def ack_frame(msgid: int) -> bytes:
+    """An ack, as protobuf writes it."""
+    return pb.Command(version=1, response=pb.Response(seqid=msgid)).SerializeToString()
+
+
+@st.composite
+def damaged(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
+    """Frames with a few bytes changed, put in or left out."""
+    data = bytearray(draw(frames))
+    for _ in range(draw(st.integers(1, 3))):
+        at = draw(st.one_of(st.integers(0, min(20, len(data))), st.integers(0, len(data))))
+        kind = draw(st.sampled_from(["change", "nudge", "insert", "delete"]))
+        if kind == "insert":
+            data[at:at] = draw(st.binary(min_size=1, max_size=4))
+        elif at < len(data):
+            if kind == "change":
+                data[at] = draw(st.integers(0, 255))
+            elif kind == "nudge":
+                data[at] = (data[at] + draw(st.sampled_from([-1, 1]))) % 256
+            else:
+                del data[at]
+    return bytes(data)
+
+
+# ---------------------------------------------------------------- the scanner
+
+
+def agrees_with_protobuf(frame: bytes) -> bool:
+    """Whether the scanner took `frame`; if so, protobuf reads the same from it."""
+    found = codec.scan_send(frame)
+    if found is None:
+        return False
+    seqid, body, to = found
+    if not names.is_name(to.decode("latin-1")):  # nobody is called so: it goes to protobuf after all
+        return False
+    command = codec.decode(frame)
+    assert codec.kind(command) == "request"
+    request = command.request
+    assert (request.type, request.seqid, len(request.opts)) == (pb.MESSAGE, seqid, 0)
+    message = pb.Message.FromString(request.payload)
+    assert (message.type, message.chat, message.to) == (pb.TXT, pb.SINGLE, to.decode())
+    assert not message.mentions
+    assert codec.canonical(message) == body
+    text = pb.MessageTxt.FromString(message.payload)
+    assert len(text.txt.encode()) <= TEXT_BYTES
+    return True
+
+
+@given(u64.filter(bool), user_names, texts)
+def test_a_plain_text_takes_the_fast_way(seqid: int, to: str, text: str) -> None:
+    assert agrees_with_protobuf(send_frame(seqid, to, text))
+
+
+@pytest.mark.parametrize("size", [*range(100, 140), *range(16_300, 16_400), 20_000])
+def test_around_the_lengths_of_varints_the_scanner_agrees_with_protobuf(size: int) -> None:
+    for to in ("b", "b" * 64):
+        took = agrees_with_protobuf(send_frame(5, to, "x" * size))
+        assert took or size > 16_200
+
+
+@settings(max_examples=2_000)
+@given(damaged(st.builds(send_frame, u64, user_names, texts)))
+def test_whatever_the_scanner_takes_protobuf_reads_in_the_same_way(frame: bytes) -> None:
+    agrees_with_protobuf(frame)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        send_frame(1, "bob", "x", chat=pb.GROUP_CHAT),
+        send_frame(1, "bob", "x", type=pb.CUSTOM),
+        send_frame(1, "bob", "x", reply_to=5),
+        send_frame(1, "bob", "x", mentions=["carol"]),
+        send_frame(1, "bob", "x", seq=5),
+        send_frame(1, "bob", "x", **{"from": "carol"}),
+        send_frame(1, "bob", ""),
+        send_frame(1, "", "x"),
+        send_frame(1, "bob", "x" * 16_385),
+        send_frame(0, "bob", "x"),
+        pb.Command(version=1, request=pb.Request(seqid=1, opts=[pb.Option()], payload=b"\x1a\x03bob")).SerializeToString(),
+        pb.Command(version=1, request=pb.Request(type=pb.SYNC, seqid=1, payload=b"x" * 30)).SerializeToString(),
+        send_frame(1, "bob", "x") + b"\x42\x00",  # a second command
+        b"\x08\x02" + send_frame(1, "bob", "x")[2:],
+        send_frame(1, "bob", "x").replace(b"\x0a\x01x", b"\x0a\x01\xff"),  # not UTF-8
+        send_frame(1, "bob", "\ud7ff").replace("\ud7ff".encode(), b"\xed\xa0\x80"),  # a surrogate
+        b"",
+        b"\x08\x01\x32",
+    ],
+)
+def test_everything_else_is_left_to_protobuf(frame: bytes) -> None:
+    assert not agrees_with_protobuf(frame)
+
+
+@given(u64.filter(bool))
+def test_a_plain_ack_takes_the_fast_way(msgid: int) -> None:
+    assert codec.scan_ack(ack_frame(msgid)) == msgid
+
+
+@settings(max_examples=500)
+@given(damaged(st.builds(ack_frame, u64)))
+def test_whatever_the_scanner_takes_for_an_ack_is_one(frame: bytes) -> None:
+    msgid = codec.scan_ack(frame)
+    if msgid is not None:
+        command = codec.decode(frame)
+        assert codec.kind(command) == "response"
+        assert command.response == pb.Response(seqid=msgid)
+
+
+@pytest.mark.parametrize(
+    "response",
+    [pb.Response(code=5, seqid=1), pb.Response(), pb.Response(reason="x", seqid=1), pb.Response(seqid=1, payload=b"x")],
+)
+def test_other_responses_are_no_plain_acks(response: pb.Response) -> None:
+    assert codec.scan_ack(pb.Command(version=1, response=response).SerializeToString()) is None
+
+
+# ---------------------------------------------------------------- decode
+
+
+def key(number: int, wire_type: int, spare: int) -> bytes:
+    """A field's key, with `spare` bytes more than it needs."""
+    data = bytearray(codec.varint(number << 3 | wire_type))
+    for _ in range(spare):
+        data[-1] |= 128
+        data.append(0)
+    return bytes(data)
+
+
+@st.composite
+def fields(draw: st.DrawFn, depth: int = 0) -> tuple[bytes, int]:
+    """One field of a Command, known or not, and how many commands it is."""
+    number = draw(st.one_of(st.integers(1, 12), st.sampled_from([100, 2**20, 2**29 - 1])))
+    wire_type = draw(st.sampled_from([0, 1, 2, 2, 2, 3, 5]))
+    spare = draw(st.integers(0, 1)) if number < 100 else 0
+    if wire_type == 0:
+        value = codec.varint(1 if number == 1 else draw(u64))
+    elif wire_type == 1:
+        value = draw(st.binary(min_size=8, max_size=8))
+    elif wire_type == 5:
+        value = draw(st.binary(min_size=4, max_size=4))
+    elif wire_type == 2:
+        content = b"" if number in range(3, 10) else draw(st.binary(max_size=20))
+        value = codec.varint(len(content)) + content
+    else:
+        inner = draw(st.lists(fields(depth + 1), max_size=2)) if depth < 3 else []
+        value = b"".join(data for data, _ in inner) + key(number, 4, 0)
+    return key(number, wire_type, spare) + value, int(wire_type == 2 and 3 <= number <= 9)
+
+
+@settings(max_examples=1_000)
+@given(st.lists(fields(), max_size=4))
+def test_a_frame_is_exactly_one_command_beside_any_unknown_fields(content: list[tuple[bytes, int]]) -> None:
+    frame = b"".join(data for data, _ in content)
+    count = sum(commands for _, commands in content)
+    try:
+        pb.Command.FromString(frame)
+    except DecodeError:
+        assume(False)
+    if count == 1:
+        assert codec.kind(codec.decode(frame))
+    else:
+        with pytest.raises(ProtocolError) as caught:
+            codec.decode(frame)
+        assert caught.value.code == pb.PROTOCOL_ERROR
+
+
+@settings(max_examples=1_000)
+@given(st.one_of(st.binary(max_size=60), damaged(st.builds(send_frame, u64, user_names, words))))
+def test_any_bytes_are_a_command_or_a_protocol_error(frame: bytes) -> None:
+    try:
+        command = codec.decode(frame)
+    except ProtocolError as error:
+        code = error.code
+    else:
+        assert command.HasField(codec.kind(command))
+        return
+    assert code == pb.PROTOCOL_ERROR
+
+
+# ---------------------------------------------------------------- canonical
+
+
+messages = st.builds(
+    pb.Message,
+    type=st.sampled_from([*pb.MessageType.values(), 77]),
+    payload=st.binary(max_size=50),
+    to=user_names,
+    chat=st.sampled_from([0, 1, 9]),
+    reply_to=u64,
+    mentions=st.lists(user_names, max_size=3),
+)
+later_fields = st.sampled_from([b"", b"\xc2\x3e\x02hi", b"\xa0\x06\x05\xc2\x3e\x00"])  # of a version that is not known yet
+
+
+@given(messages, later_fields, user_names, u64, places, st.integers(0, 2**62))
+def test_the_servers_fields_are_no_content_and_everything_else_is(
+    message: pb.Message, later: bytes, sender: str, msgid: int, seq: int, timestamp: int
+) -> None:
+    plain = message.SerializeToString(deterministic=True) + later
+    forged = pb.Message.FromString(plain)
+    forged.MergeFrom(pb.Message(msgid=msgid, seq=seq, timestamp=timestamp, **{"from": sender}))
+    assert codec.canonical(forged) == plain
+    assert codec.canonical(pb.Message.FromString(plain)) == plain
+
+
+def test_the_order_of_fields_is_no_content() -> None:
+    fields = [b"\x12\x03\x0a\x01x", b"\x1a\x03bob", b"\x29" + b"\x07" * 8]
+    assert len({codec.canonical(pb.Message.FromString(b"".join(order))) for order in (fields, fields[::-1])}) == 1
+
+
+# ---------------------------------------------------------------- writing
+
+
+def unframed(data: bytes) -> pb.Command:
+    """The one command in it; its length is written in the shortest way."""
+    size = 1
+    while data[size - 1] > 127:
+        size += 1
+    command = data[size:]
+    assert data[:size] == codec.varint(len(command))
+    return pb.Command.FromString(command)
+
+
+@given(st.integers(0, 2**64 - 1))
+def test_a_varint_is_what_protobuf_writes(value: int) -> None:
+    assert pb.Sent.FromString(b"\x10" + codec.varint(value)).seq == value
+    if value:
+        assert pb.Sent(seq=value).SerializeToString() == b"\x10" + codec.varint(value)
+
+
+@given(u64, u64, places, st.integers(0, 2**50))
+def test_an_answer_to_a_message_says_what_it_should(seqid: int, msgid: int, seq: int, timestamp: int) -> None:
+    command = unframed(codec.sent(seqid, msgid, seq, codec.varint(timestamp)))
+    response = command.response
+    assert command == pb.Command(version=1, response=response)
+    assert (response.code, response.reason, response.seqid) == (pb.OK, "", seqid)
+    assert pb.Sent.FromString(response.payload) == pb.Sent(msgid=msgid, seq=seq, timestamp=timestamp)
+
+
+@pytest.mark.parametrize("seq", EDGES[:-2])
+@pytest.mark.parametrize("seqid", EDGES)
+def test_an_answer_is_right_at_every_edge(seqid: int, seq: int) -> None:
+    for timestamp in (1_700_000_000_000, 2**41 - 1, 2**42):
+        response = unframed(codec.sent(seqid, 2**63, seq, codec.varint(timestamp))).response
+        assert response.seqid == seqid
+        assert pb.Sent.FromString(response.payload) == pb.Sent(msgid=2**63, seq=seq, timestamp=timestamp)
+
+
+@given(messages, user_names, u64, places, st.integers(0, 2**50))
+def test_a_record_is_the_senders_message_with_the_servers_fields(
+    message: pb.Message, sender: str, msgid: int, seq: int, timestamp: int
+) -> None:
+    body = codec.canonical(message)
+    stored = codec.record(body, codec.sender_field(sender), msgid, seq, codec.varint(timestamp))
+    assert stored.startswith(body)
+    expected = pb.Message.FromString(body)
+    expected.MergeFrom(pb.Message(msgid=msgid, seq=seq, timestamp=timestamp, **{"from": sender}))
+    assert pb.Message.FromString(stored) == expected
+
+
+@given(st.one_of(st.binary(min_size=30, max_size=300), st.integers(16_000, 70_000).map(bytes)), u64)
+def test_a_push_carries_a_record_and_asks_for_its_ack(record: bytes, msgid: int) -> None:
+    command = unframed(codec.push(record, msgid))
+    request = pb.Request(type=pb.MESSAGE, payload=record, seqid=msgid)
+    assert command == pb.Command(version=1, request=request)
+
+
+@pytest.mark.parametrize("size", [*range(80, 140), *range(16_340, 16_400), 2_097_100, 2_097_160])
+def test_a_push_is_right_around_the_lengths_of_varints(size: int) -> None:
+    for msgid in (0, 1 << 63):
+        assert unframed(codec.push(b"x" * size, msgid)).request == pb.Request(payload=b"x" * size, seqid=msgid)
+
+
+@given(u64, st.binary(max_size=300), st.sampled_from(pb.Code.values()), words)
+def test_other_frames_are_what_protobuf_writes(seqid: int, payload: bytes, code: int, reason: str) -> None:
+    assert unframed(codec.response(seqid, payload, code, reason)).response == pb.Response(
+        seqid=seqid, payload=payload, code=code, reason=reason
+    )
+    assert unframed(codec.event(pb.RECEIPT, payload)).request == pb.Request(type=pb.RECEIPT, payload=payload)
+    assert unframed(codec.disconnect(code, reason)).disconnect == pb.Disconnect(code=code, reason=reason)
