@@ -38,7 +38,7 @@ PasswordCost = Annotated[
     typer.Option(metavar="|".join(COSTS), help="How hard passwords are to guess for a thief of the database [standard]."),
 ]
 Rate = Annotated[
-    int | None, typer.Option(metavar="N", min=0, max=1_000_000, help="Messages per second of one user; 0: no limit [0].")
+    int | None, typer.Option(metavar="N", min=0, max=1_000_000, help="Messages per second of one connection; 0: no limit [0].")
 ]
 
 

@@ -24,7 +24,7 @@ class Tenant:
     retention_days: int = FOREVER  # FOREVER, NO_RETENTION or a number of days
     strangers: bool = True  # may users who are not friends write to each other?
     password_cost: str = "standard"  # a name in auth.password.COSTS
-    messages_per_second: int = 0  # of one user; 0 is no limit
+    messages_per_second: int = 0  # of one connection; 0 is no limit
     token_secret: bytes = b""  # signs this tenant's app tokens (JWT, HS256)
 
 
