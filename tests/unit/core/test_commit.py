@@ -1,99 +1,258 @@
-"""When acks become durable."""
+"""Group commit: durable first, one batch for all that a turn has collected, the answers after it."""
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-import structlog
 
-from rockdove.core.commit import GroupCommit
+from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, GroupCommit
 from rockdove.core.delivery.window import Stream
+from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.msgid import MsgidSource
-from rockdove.core.records import Batch
+from rockdove.core.records import Batch, Draft, single_conversation
 from rockdove.core.registry import Inbox
+from tests.protocol.virtual import Clock, Journal
 
-
-class Loop:
-    """Turns and delays, carried out by hand."""
-
-    def __init__(self) -> None:
-        self.turn: list[Callable[[], None]] = []
-        self.delayed: list[Callable[[], None]] = []
-
-    def soon(self, call: Callable[[], None]) -> None:
-        self.turn.append(call)
-
-    def later(self, delay_ms: int, call: Callable[[], None]) -> None:
-        self.delayed.append(call)
-
-    def now_ms(self) -> int:
-        return 0
-
-    def end_turn(self) -> None:
-        calls, self.turn = self.turn, []
-        for call in calls:
-            call()
-
-    def delay_ends(self) -> None:
-        calls, self.delayed = self.delayed, []
-        for call in calls:
-            call()
-        self.end_turn()
+CONVERSATION = single_conversation(1, 2)
 
 
 class Disk:
-    """A store that remembers the cursors."""
+    """A store that does what it is told, when it is told to."""
 
     def __init__(self) -> None:
-        self.cursors: dict[tuple[int, int], int] = {}
+        self.batches: list[Batch] = []
+        self.under_way: list[Callable[[Exception | None], None]] = []
+        self.at_once: Exception | bool | None = True
 
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
-        self.cursors |= batch.cursors
-        done(None)
+        assert not self.under_way, "the next commit starts only after `done`"
+        self.batches.append(batch)
+        if self.at_once is True:
+            done(None)
+        elif self.at_once is False:
+            self.under_way.append(done)
+        else:
+            done(self.at_once)
+
+    def finish(self, error: Exception | None = None) -> None:
+        self.under_way.pop()(error)
 
 
-Parts = tuple[GroupCommit, Loop, Disk]
+class Bench:
+    """A group commit and all that happened."""
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.clock = Clock(self.journal.fault)
+        self.disk = Disk()
+        self.happened: list[str] = []
+        self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal)  # type: ignore[arg-type]
+        self.commit.on_message = lambda draft, _: self.happened.append(f"stored {draft.seqid}")
+        self.commit.on_refused = lambda draft: self.happened.append(f"refused {draft.seqid}")
+        self.commit.on_acked = lambda stream: self.happened.append(f"acked {stream.cursor}")
+        self.commit.on_failure = lambda error: self.happened.append(f"failed {error}")
+
+    def send(self, *seqids: int) -> None:
+        for seqid in seqids:
+            self.commit.send(Draft(1, CONVERSATION, 1, b"", 1, seqid, b"", None))
+
+    def then(self, name: str) -> None:
+        self.commit.then(lambda error: self.happened.append(f"{name} {type(error).__name__ if error else 'OK'}"))
+
+    def seqids(self) -> list[list[int]]:
+        return [[draft.seqid for draft in batch.messages] for batch in self.disk.batches]
 
 
 @pytest.fixture
-def parts() -> Parts:
-    loop, disk = Loop(), Disk()
-    store: Any = disk
-    scheduler: Any = loop
-    commit = GroupCommit(store, scheduler, MsgidSource(0, 0), structlog.get_logger())
-    commit.on_acked = lambda stream: None
-    return commit, loop, disk
+def bench() -> Bench:
+    return Bench()
 
 
-def stream(device: int) -> Stream:
-    return Stream(Inbox(device, "somebody"), device, conversation=1, cursor=7)
+def stream(cursor: int, device: int = 7) -> Stream:
+    return Stream(Inbox(1, "bob"), device, CONVERSATION, cursor)
 
 
-def test_ack_waits_for_company(parts: Parts) -> None:
-    commit, loop, disk = parts
-    commit.move_cursor(stream(1))
-    loop.end_turn()
-    assert disk.cursors == {}
-    loop.delay_ends()
-    assert disk.cursors == {(1, 1): 7}
+def test_nothing_happens_before_the_end_of_the_turn(bench: Bench) -> None:
+    bench.send(1)
+    bench.then("then")
+    assert bench.happened == []
+    assert bench.disk.batches == []
 
 
-def test_heartbeat_stores_the_acks_before_it_also_when_another_ack_follows_in_its_turn(parts: Parts) -> None:
-    commit, loop, disk = parts
-    commit.move_cursor(stream(1))
-    commit.write_cursors()
-    commit.move_cursor(stream(2))
-    loop.end_turn()
-    assert disk.cursors == {(1, 1): 7, (2, 1): 7}
+def test_all_of_a_turn_is_one_batch_and_is_told_in_order_once_it_is_durable(bench: Bench) -> None:
+    bench.disk.at_once = False
+    bench.send(1, 2, 3)
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.seqids() == [[1, 2, 3]]
+    assert bench.happened == []
+    bench.disk.finish()
+    assert bench.happened == ["stored 1", "stored 2", "stored 3", "then OK"]
+    msgids = [draft.msgid for draft in bench.disk.batches[0].messages]
+    assert msgids == sorted(set(msgids))
+    assert msgids[0] > 0
 
 
-def test_login_stores_the_acks_before_it_also_when_another_ack_follows_in_its_turn(parts: Parts) -> None:
-    """Else the device that comes back would be pushed what it has acknowledged."""
-    commit, loop, disk = parts
-    seen: list[dict[tuple[int, int], int]] = []
-    commit.move_cursor(stream(1))
-    commit.then(lambda _: seen.append(dict(disk.cursors)))
-    commit.move_cursor(stream(2))
-    loop.end_turn()
-    assert seen
-    assert seen[0][1, 1] == 7
+def test_what_comes_while_a_commit_is_under_way_is_the_next_batch(bench: Bench) -> None:
+    bench.disk.at_once = False
+    bench.send(1)
+    bench.clock.settle()
+    bench.send(2)
+    bench.then("then")
+    bench.send(3)
+    bench.clock.settle()
+    assert bench.seqids() == [[1]]
+    bench.disk.finish()
+    bench.clock.settle()
+    assert bench.seqids() == [[1], [2, 3]]
+    assert bench.happened == ["stored 1"]
+    bench.disk.finish()
+    assert bench.happened == ["stored 1", "stored 2", "stored 3", "then OK"]
+
+
+def test_a_callback_without_anything_to_store_needs_no_commit(bench: Bench) -> None:
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.happened == ["then OK"]
+    assert bench.disk.batches == []
+
+
+def test_what_cannot_be_stored_is_refused_and_the_next_batch_may_succeed(bench: Bench) -> None:
+    bench.disk.at_once = StoreUnavailable("full")
+    bench.send(1, 2)
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.happened == ["refused 1", "refused 2", "then StoreUnavailable"]
+    bench.disk.at_once = True
+    bench.send(3)
+    bench.clock.settle()
+    assert bench.happened[3:] == ["stored 3"]
+
+
+def test_a_store_that_stays_away_is_reported_once_and_its_return_too(bench: Bench) -> None:
+    bench.disk.at_once = StoreUnavailable("full")
+    for seqid in range(5):
+        bench.send(seqid)
+        bench.clock.settle()
+    bench.disk.at_once = True
+    bench.send(9)
+    bench.clock.settle()
+    assert [event for event, _ in bench.journal.events] == ["store_unavailable", "store_available"]
+
+
+def test_after_a_failure_nothing_is_committed_or_answered_any_more(bench: Bench) -> None:
+    bench.disk.at_once = StoreFailed("fsync")
+    bench.send(1)
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.happened == ["failed fsync"]
+    bench.disk.at_once = True
+    bench.send(2)
+    bench.then("then")
+    bench.clock.advance(10_000)
+    assert bench.happened == ["failed fsync"]
+    assert len(bench.disk.batches) == 1
+
+
+def test_a_fault_with_one_message_is_logged_and_costs_no_other(bench: Bench) -> None:
+    def on_message(draft: Draft, now_ms: int) -> None:
+        if draft.seqid == 2:
+            raise ZeroDivisionError
+        bench.happened.append(f"stored {draft.seqid}")
+
+    bench.commit.on_message = on_message
+    bench.send(1, 2, 3)
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.happened == ["stored 1", "stored 3", "then OK"]
+    assert [fault.split()[0] for fault in bench.journal.faults] == ["delivery_failed"]
+
+
+# ---------------------------------------------------------------- cursors
+
+
+def test_acks_of_a_moment_share_a_write(bench: Bench) -> None:
+    moving, other = stream(1), stream(5, device=8)
+    bench.commit.move_cursor(moving)
+    bench.commit.move_cursor(other)
+    bench.clock.advance(CURSOR_DELAY_MS - 1)
+    moving.cursor = 3
+    bench.commit.move_cursor(moving)
+    assert bench.disk.batches == []
+    bench.clock.advance(1)
+    (batch,) = bench.disk.batches
+    assert batch.cursors == {(7, CONVERSATION): 3, (8, CONVERSATION): 5}
+    assert bench.happened == ["acked 3", "acked 5"]
+    bench.clock.advance(10_000)
+    assert len(bench.disk.batches) == 1
+
+
+@pytest.mark.parametrize("now", ["then", "write_cursors"])
+def test_somebody_who_waits_for_them_has_them_written_at_once(bench: Bench, now: str) -> None:
+    bench.commit.move_cursor(stream(1))
+    if now == "then":
+        bench.then("then")
+    else:
+        bench.commit.write_cursors()
+    bench.clock.settle()
+    assert bench.disk.batches[0].cursors == {(7, CONVERSATION): 1}
+
+
+def test_a_message_does_not_make_cursors_hurry(bench: Bench) -> None:
+    bench.commit.move_cursor(stream(1))
+    bench.send(1)
+    bench.clock.settle()
+    assert not bench.disk.batches[0].cursors
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert bench.disk.batches[1].cursors
+
+
+def test_cursors_that_could_not_be_written_are_written_later_as_they_are_then(bench: Bench) -> None:
+    moving = stream(1)
+    bench.disk.at_once = StoreUnavailable("full")
+    bench.commit.move_cursor(moving)
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert bench.happened == []
+    moving.cursor = 2
+    bench.disk.at_once = True
+    bench.clock.advance(RETRY_DELAY_MS)
+    assert bench.happened == ["acked 2"]
+    assert bench.disk.batches[-1].cursors == {(7, CONVERSATION): 2}
+
+
+def test_reads_and_signs_of_life_are_written_with_the_turn(bench: Bench) -> None:
+    bench.commit.move_read(1, CONVERSATION, 4)
+    bench.commit.see(7)
+    bench.clock.settle()
+    (batch,) = bench.disk.batches
+    assert (batch.reads, batch.seen, batch.now_ms) == ({(1, CONVERSATION): 4}, {7}, bench.clock.now_ms())
+
+
+# ---------------------------------------------------------------- connections
+
+
+class Out:
+    """As much of a session's way out as the end of a turn needs."""
+
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+
+    def flush(self) -> None:
+        self._bench.happened.append("flushed")
+
+
+def test_connections_are_written_to_after_the_commit_of_their_turn(bench: Bench) -> None:
+    out = Out(bench)
+    bench.commit.on_message = lambda draft, _: bench.commit.touch(out)  # type: ignore[arg-type]
+    bench.then("then")
+    bench.send(1)
+    bench.clock.settle()
+    assert bench.happened == ["then OK", "flushed"]
+
+
+def test_a_connection_that_does_not_wait_for_the_disk_is_written_to_meanwhile(bench: Bench) -> None:
+    bench.disk.at_once = False
+    bench.send(1)
+    bench.clock.settle()
+    bench.commit.touch(Out(bench))  # type: ignore[arg-type]
+    bench.clock.settle()
+    assert bench.happened == ["flushed"]

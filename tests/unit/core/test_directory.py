@@ -1,0 +1,68 @@
+"""Names are looked up once, until somebody changes something."""
+
+from asyncio import run
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from rockdove.core import directory as module
+from rockdove.core.directory import Directory
+from rockdove.store.memory.accounts import MemoryAccounts
+
+
+class CountedAccounts(MemoryAccounts):
+    """Counts look-ups."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lookups: Counter[Any] = Counter()
+
+    async def tenant(self, org: str, appkey: str) -> Any:
+        self.lookups[org, appkey] += 1
+        return await super().tenant(org, appkey)
+
+    async def user(self, tenant: int, name: str) -> Any:
+        self.lookups[tenant, name] += 1
+        return await super().user(tenant, name)
+
+
+@pytest.fixture
+def accounts() -> CountedAccounts:
+    accounts = CountedAccounts()
+    run(accounts.add_users(1, [("alice", ""), ("bob", "")], 0))
+    return accounts
+
+
+def test_what_was_found_is_remembered(accounts: CountedAccounts) -> None:
+    directory = Directory(accounts)
+    for _ in range(3):
+        assert run(directory.user(1, "alice")).name == "alice"  # type: ignore[union-attr]
+        assert run(directory.tenant("default", "default")).id == 1  # type: ignore[union-attr]
+    assert accounts.lookups == {(1, "alice"): 1, ("default", "default"): 1}
+
+
+def test_what_does_not_exist_is_looked_up_each_time_so_that_it_is_found_once_it_does(accounts: CountedAccounts) -> None:
+    directory = Directory(accounts)
+    assert run(directory.user(1, "carol")) is None
+    assert run(directory.tenant("acme", "chat")) is None
+    run(accounts.add_users(1, [("carol", "")], 0))
+    assert run(directory.user(1, "carol")) is not None
+
+
+def test_after_a_change_everything_is_looked_up_again(accounts: CountedAccounts) -> None:
+    directory = Directory(accounts)
+    run(directory.user(1, "alice"))
+    run(accounts.set_user(1, password_hash="new"))
+    assert run(directory.user(1, "alice")).password_hash == ""  # type: ignore[union-attr]
+    directory.forget()
+    assert run(directory.user(1, "alice")).password_hash == "new"  # type: ignore[union-attr]
+
+
+def test_the_memory_is_bounded(accounts: CountedAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REMEMBERED", 10)
+    run(accounts.add_users(1, [(f"user{n}", "") for n in range(100)], 0))
+    directory = Directory(accounts)
+    for n in range(100):
+        assert run(directory.user(1, f"user{n}")) is not None
+        assert len(directory._users) <= 10

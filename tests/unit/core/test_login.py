@@ -1,0 +1,107 @@
+"""Who may come in, and how everybody else is refused."""
+
+from asyncio import run
+
+import pytest
+
+from rockdove.core.directory import Directory
+from rockdove.core.errors import Refusal
+from rockdove.core.login import UNIFORM, Login
+from rockdove.core.records import Tenant, User, UserState
+from rockdove.store.memory.accounts import MemoryAccounts
+from rockdove.wire import im_pb2 as pb
+
+
+class Clock:
+    """Only the time of a `Scheduler`."""
+
+    def now_ms(self) -> int:
+        return 0
+
+
+class Auth:
+    """Lets in whoever says "right", and notes who was checked."""
+
+    def __init__(self) -> None:
+        self.checked: list[tuple[Tenant | None, str, User | None]] = []
+
+    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+        self.checked.append((tenant, name, user))
+        return token == "right"
+
+
+@pytest.fixture
+def accounts() -> MemoryAccounts:
+    accounts = MemoryAccounts()
+    run(accounts.add_users(1, [("alice", "")], 0))
+    return accounts
+
+
+@pytest.fixture
+def auth() -> Auth:
+    return Auth()
+
+
+@pytest.fixture
+def login(accounts: MemoryAccounts, auth: Auth) -> Login:
+    return Login(Directory(accounts), accounts, auth, Clock())  # type: ignore[arg-type]
+
+
+def admit(login: Login, user: str = "alice", token: str = "right", org: str = "default", **fields: str) -> tuple[Tenant, User]:
+    connect = pb.Connect(org=org, appkey="default", user=user, token=token, **fields)
+    return run(login.admit(connect, "192.0.2.1"))
+
+
+def refusal(login: Login, **fields: str) -> Refusal:
+    with pytest.raises(Refusal) as caught:
+        admit(login, **fields)
+    return caught.value
+
+
+def test_the_right_token_lets_in(login: Login) -> None:
+    tenant, user = admit(login)
+    assert (tenant.id, user.name) == (1, "alice")
+
+
+def test_somebody_new_whom_the_token_vouches_for_is_made(login: Login, accounts: MemoryAccounts) -> None:
+    _, user = admit(login, user="newcomer")
+    assert run(accounts.user(1, "newcomer")) == user
+
+
+def test_unknown_tenants_and_users_are_checked_all_the_same(login: Login, auth: Auth) -> None:
+    for fields in ({"user": "nobody"}, {"org": "nobody"}, {}):
+        answer = refusal(login, token="wrong", **fields)
+        assert (answer.code, answer.reason) == (pb.UNAUTHENTICATED, UNIFORM)
+    assert [(tenant and tenant.id, user and user.name) for tenant, _, user in auth.checked] == [
+        (1, None),
+        (None, None),
+        (1, "alice"),
+    ]
+
+
+@pytest.mark.parametrize("state", [UserState.DISABLED, UserState.REMOVED])
+def test_a_right_token_does_not_help_somebody_who_was_put_out(login: Login, accounts: MemoryAccounts, state: UserState) -> None:
+    run(accounts.set_user(1, state=state))
+    assert refusal(login).code == pb.UNAUTHENTICATED
+
+
+def test_an_account_changed_a_moment_ago_is_seen_at_once(login: Login, accounts: MemoryAccounts) -> None:
+    admit(login)
+    run(accounts.set_user(1, state=UserState.DISABLED))
+    assert refusal(login).code == pb.UNAUTHENTICATED
+
+
+def test_illegal_names_are_not_even_looked_up_and_count_as_no_failure(login: Login, auth: Auth) -> None:
+    for _ in range(200):
+        assert refusal(login, user="no name").code == pb.INVALID_ARGUMENT
+        assert refusal(login, device="\n").code == pb.INVALID_ARGUMENT
+        assert refusal(login, client="\x07").code == pb.INVALID_ARGUMENT
+    assert auth.checked == []
+    admit(login)
+
+
+def test_after_too_many_failures_nothing_is_checked(login: Login, auth: Auth) -> None:
+    codes = [refusal(login, token="wrong").code for _ in range(15)]
+    assert codes == [pb.UNAUTHENTICATED] * 10 + [pb.RESOURCE_EXHAUSTED] * 5
+    assert refusal(login).code == pb.RESOURCE_EXHAUSTED
+    assert len(auth.checked) == 10
