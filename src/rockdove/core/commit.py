@@ -31,13 +31,13 @@ class GroupCommit:
         self._log = log
         self._batch = Batch()
         self._then: list[Callable[[Exception | None], None]] = []
-        self._acked: set[Stream] = set()  # cursors that moved since they were last written
+        self._acked: dict[Stream, None] = {}  # in order: cursors that moved since they were last written
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
         self._armed = False
         self._unavailable = False  # the store refused the last batch
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
-        self._committing: tuple[Batch, list[Callable[[Exception | None], None]], set[Stream]] | None = None
+        self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
         self._touched: list[Outbound] = []
         self.on_message: Callable[[Draft, int], None] = _unset  # durable: answer and fan out
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
@@ -54,7 +54,7 @@ class GroupCommit:
 
     def move_cursor(self, stream: Stream) -> None:
         """Have a stream's cursor stored soon: acks of CURSOR_DELAY_MS share a write."""
-        self._acked.add(stream)
+        self._acked[stream] = None
         if not self._cursor_timer:
             self._write_cursors_later(CURSOR_DELAY_MS)
 
@@ -109,7 +109,7 @@ class GroupCommit:
             self.arm()
 
     def _commit(self) -> None:
-        batch, then, acked = self._batch, self._then, set[Stream]()
+        batch, then, acked = self._batch, self._then, dict[Stream, None]()
         if self._cursors_now:
             self._cursors_now = False
             acked, self._acked = self._acked, acked
@@ -143,7 +143,7 @@ class GroupCommit:
             if self._unavailable and batch:
                 self._unavailable = False
                 self._log.info("store_available")
-            self._settle(batch, acked)
+            self._settle(batch.messages, acked)
         elif isinstance(error, StoreUnavailable):
             self._put_back(batch, acked, error)
         else:
@@ -154,9 +154,9 @@ class GroupCommit:
             call(error)
         self._rearm()
 
-    def _settle(self, batch: Batch, acked: set[Stream]) -> None:
-        on_message, now_ms = self.on_message, batch.now_ms
-        for draft in batch.messages:
+    def _settle(self, messages: list[Draft], acked: dict[Stream, None]) -> None:
+        on_message, now_ms = self.on_message, self._scheduler.now_ms()
+        for draft in messages:
             try:
                 on_message(draft, now_ms)
             except Exception:
@@ -165,7 +165,7 @@ class GroupCommit:
         for stream in acked:
             self.on_acked(stream)
 
-    def _put_back(self, batch: Batch, acked: set[Stream], error: StoreUnavailable) -> None:
+    def _put_back(self, batch: Batch, acked: dict[Stream, None], error: StoreUnavailable) -> None:
         if not self._unavailable:  # said once, not with every try
             self._unavailable = True
             self._log.warning("store_unavailable", reason=str(error))

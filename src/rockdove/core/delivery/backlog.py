@@ -51,6 +51,7 @@ class Backlog:
             pass  # the next heartbeat tries again
         finally:
             self._running = False
+            self._outbound.write_out()  # the store may have taken longer than the turn that began this
 
     async def _turn(self, conversation: int) -> bool:
         """One conversation's turn. Returns whether it could use it."""
@@ -61,9 +62,18 @@ class Backlog:
         if limit > 0:
             self.owed[conversation] = False
             stream.caught_up = False  # what arrives while the store is read waits behind it
-            messages = await self._store.messages(conversation, stream.position, 0, limit)
+            position = stream.position
+            messages = await self._store.messages(conversation, position, 0, limit)
             if not outbound.live:
                 return False
+            if stream.position != position:  # by an ack, or because all of it is to come again
+                return True
+            at_end = len(messages) < limit
+            room = max(window.room, 0) + _again(stream)
+            if len(messages) > room:  # others took some of it
+                if not room:
+                    return False
+                messages, at_end = messages[:room], False
             now_ms = self._scheduler.now_ms()
             for message in messages:
                 if message.device == outbound.device:
@@ -72,7 +82,7 @@ class Backlog:
                     outbound.push(stream, message.seq, message.msgid, message.record, message.sender, now_ms)
             if outbound.waiting_bytes > FLUSH_BYTES:
                 outbound.write_out()
-            if len(messages) < limit and not self.owed[conversation]:
+            if at_end and not self.owed[conversation]:
                 stream.caught_up = True
                 del self.owed[conversation]
                 return True
