@@ -67,11 +67,8 @@ def _words(line: str) -> list[str]:
 
 def _start(words: list[str]) -> int:
     """Where the arguments of rockdove begin, 0 when it is another command."""
-    names = {name.split()[0] for name in commands() if name}
-    for index, word in enumerate(words[:-1]):
-        if word.rpartition("/")[2] == "rockdove" and words[index + 1] in names:
-            return index + 1
-    return 0
+    found = [index for index, word in enumerate(words) if word.rpartition("/")[2] == "rockdove"]
+    return found[-1] + 1 if found and found[-1] + 1 < len(words) else 0  # a last word is a user, a file or a service
 
 
 def parse(words: list[str]) -> None:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.docs.commands import command, commands, options, parse, shown
+from tests.docs.commands import GROUPS, command, commands, options, parse, shown
 from tests.docs.pages import PAGES, ROOT, all_blocks, anchors, blocks, code_spans, links, read
 
 NAMES = [str(path.relative_to(ROOT)) for path in PAGES]
@@ -34,8 +34,8 @@ def test_commands_in_the_text_exist_with_their_options(name: str) -> None:
     for words in (span.removeprefix("./").split() for span in code_spans(read(name))):
         if words[0] != "rockdove" or not words[1:] or words[1] == "COMMAND":
             continue
-        verbs = " ".join(words[1:3]) if " ".join(words[1:3]) in known else words[1]
-        entry = known[verbs] if verbs in known else command(verbs)  # a group, such as `rockdove user`
+        verbs = " ".join(words[1:3]) if words[1] in GROUPS else words[1]
+        entry = command(verbs) if verbs in GROUPS else known[verbs]
         assert {word for word in words if word.startswith("--")} <= options(entry), words
 
 
