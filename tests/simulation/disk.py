@@ -1,0 +1,149 @@
+"""A store whose commits take time, fail, or are cut off by a crash."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.records import Batch, Device, Position, Span, Stored, Summary
+from rockdove.store.memory.log import MemoryStore
+from tests.simulation.clock import Clock, pause
+
+Done = Callable[[Exception | None], None]
+
+
+@dataclass
+class Habits:
+    """How a disk behaves."""
+
+    slow: bool = False  # commits and reads take time, as over a network; else they are done at once
+    unavailable: float = 0.0  # probability that a commit is refused
+    fatal: float = 0.0  # probability that it fails for good
+
+
+class Disk:
+    """What survives a node."""
+
+    def __init__(self, store: MemoryStore, habits: Habits) -> None:
+        self.store = store
+        self.habits = habits
+
+
+class NodeStore:
+    """`core.ports.Store` of one life of a node."""
+
+    def __init__(self, disk: Disk, clock: Clock, random: Random) -> None:
+        self._store = disk.store
+        self._habits = disk.habits
+        self._clock = clock
+        self._random = random
+        self._pending: tuple[Batch, Done] | None = None  # not applied yet
+        self._committing = False
+        self.alive = True
+
+    @property
+    def epoch(self) -> int:
+        return self._store.epoch
+
+    @property
+    def last_msgid(self) -> int:
+        return self._store.last_msgid
+
+    # -- commit
+
+    def commit(self, batch: Batch, done: Done) -> None:
+        assert not self._committing, "the core starts the next commit only after `done`"
+        self._committing = True
+        self._pending = (batch, done)
+        luck = self._random.random()
+        if luck < self._habits.fatal:
+            self._in_time(lambda: self._fail(StoreFailed("the disk is broken"), applied=self._random.random() < 0.5))
+        elif luck < self._habits.fatal + self._habits.unavailable:
+            self._in_time(lambda: self._fail(StoreUnavailable("the disk is full"), applied=False))
+        else:
+            self._in_time(self._apply)
+
+    def _in_time(self, call: Callable[[], None]) -> None:
+        if self._habits.slow:
+            self._clock.after(self._delay_us(), lambda: call() if self.alive else None)
+        else:
+            call()
+
+    def _delay_us(self) -> int:
+        return self._random.choice([0, 200, 2_000, 2_000, 20_000, 200_000])
+
+    def _apply(self) -> None:
+        assert self._pending is not None
+        (batch, done), self._pending = self._pending, None
+        self._store.commit(batch, lambda _: None)
+        self._in_time(lambda: self._tell(done, None))
+
+    def _fail(self, error: Exception, *, applied: bool) -> None:
+        assert self._pending is not None
+        (batch, done), self._pending = self._pending, None
+        if applied:
+            self._store.commit(batch, lambda _: None)
+        self._tell(done, error)
+
+    def _tell(self, done: Done, error: Exception | None) -> None:
+        self._committing = False
+        done(error)
+
+    def crash(self) -> None:
+        """The node is gone. What it was committing is stored, or it is not."""
+        self.alive = False
+        if self._pending is not None and self._random.random() < 0.5:
+            self._store.commit(self._pending[0], lambda _: None)
+
+    # -- reads: the answer may be old when it arrives, but never older than the question
+
+    async def _wait(self) -> None:
+        if self._habits.slow:
+            await pause(self._delay_us() // 10)
+
+    async def _read(self, read: Callable[..., Any], *arguments: Any) -> Any:
+        """Wait before and after the store looks."""
+        await self._wait()
+        result = await read(*arguments)
+        await self._wait()
+        return result
+
+    async def messages(self, conversation: int, after: int, before: int, limit: int) -> Sequence[Stored]:
+        return await self._read(self._store.messages, conversation, after, before, limit)
+
+    async def newest(self, conversation: int, before: int, limit: int) -> Sequence[Stored]:
+        return await self._read(self._store.newest, conversation, before, limit)
+
+    async def last_seq(self, conversation: int) -> int:
+        return await self._read(self._store.last_seq, conversation)
+
+    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+        await self._wait()
+        if self._random.random() < self._habits.unavailable:
+            raise StoreUnavailable("the disk is full")
+        return await self._read(self._store.open_device, user, name, client, now_ms)
+
+    async def owed(self, user: int, device: int) -> Sequence[int]:
+        return await self._read(self._store.owed, user, device)
+
+    async def position(self, user: int, device: int, conversation: int) -> Position:
+        return await self._read(self._store.position, user, device, conversation)
+
+    async def read_seq(self, user: int, conversation: int) -> int:
+        return await self._read(self._store.read_seq, user, conversation)
+
+    async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
+        return await self._read(self._store.summaries, user, device, before, limit)
+
+    async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
+        return await self._read(self._store.spans, after, unseen_since_ms, limit)
+
+    async def cut(self, conversation: int, through: int, older_than: int, limit: int) -> int:
+        return await self._read(self._store.cut, conversation, through, older_than, limit)
+
+    async def forget_requests(self, older_than: int, limit: int) -> None:
+        await self._read(self._store.forget_requests, older_than, limit)
+
+    def close(self) -> None:
+        pass

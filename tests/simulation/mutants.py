@@ -1,0 +1,174 @@
+"""Bugs that others had, planted into the server. Each must be caught."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
+from typing import Any, Final
+from unittest import mock
+
+from rockdove.core.commit import GroupCommit
+from rockdove.core.delivery import backlog
+from rockdove.core.delivery.outbound import Outbound
+from rockdove.core.delivery.window import Stream, Window
+from rockdove.core.errors import StoreUnavailable
+from rockdove.core.records import Batch, Draft
+from rockdove.core.registry import Registry
+from rockdove.core.services.message import MessageService
+from rockdove.core.session import Session
+from rockdove.store.memory.log import MemoryStore
+from tests.simulation.disk import NodeStore
+
+Plant = Callable[[], AbstractContextManager[object]]
+MUTANTS: Final[dict[str, Plant]] = {}
+
+
+def replaces(owner: type, name: str) -> Callable[[Callable[..., Any]], None]:
+    """The bug is another version of a method, which gets the right one as its first argument."""
+
+    def register(wrong: Callable[..., Any]) -> None:
+        right = getattr(owner, name)
+
+        def method(*arguments: Any, **options: Any) -> Any:
+            return wrong(right, *arguments, **options)
+
+        MUTANTS[wrong.__name__] = lambda: mock.patch.object(owner, name, method)
+
+    return register
+
+
+def plant(bug: Callable[[], Iterator[None]]) -> None:
+    """The bug is a context manager."""
+    MUTANTS[bug.__name__] = contextmanager(bug)
+
+
+# ---------------------------------------------------------------- storing (protocol §4)
+
+
+@plant
+def acknowledged_before_it_is_durable() -> Iterator[None]:
+    """What was committed last is lost in a crash."""
+    commit, crash = NodeStore.commit, NodeStore.crash
+    before: dict[str, Any] = {}
+
+    def note(store: NodeStore, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        before.update({name: deepcopy(getattr(store._store, name)) for name in ("_logs", "_requests")})
+        commit(store, batch, done)
+
+    def lose(store: NodeStore) -> None:
+        crash(store)
+        for name, value in before.items():
+            setattr(store._store, name, value)
+
+    with mock.patch.object(NodeStore, "commit", note), mock.patch.object(NodeStore, "crash", lose):
+        yield
+
+
+@replaces(MemoryStore, "_store")
+def retries_are_forgotten_in_a_restart(store_message: Any, store: Any, draft: Draft) -> None:
+    node = getattr(draft.origin, "_node", None)
+    if getattr(store, "node", None) is not node:
+        store.node = node
+        store._requests.clear()
+    store_message(store, draft)
+
+
+@replaces(NodeStore, "_fail")
+def failed_commit_leaves_a_hole(fail: Any, store: Any, error: Exception, *, applied: bool) -> None:
+    if isinstance(error, StoreUnavailable):
+        for draft in store._pending[0].messages:
+            if draft.conversation in store._store._logs:
+                store._store._logs[draft.conversation].last_seq += 1
+    fail(store, error, applied=applied)
+
+
+@replaces(MemoryStore, "_store")
+def counter_is_read_from_what_is_left_of_the_log(store_message: Any, store: Any, draft: Draft) -> None:
+    if (log := store._logs.get(draft.conversation)) is not None:
+        log.last_seq = max(log.messages, default=0)
+    store_message(store, draft)
+
+
+@replaces(GroupCommit, "_done")
+def unavailable_is_taken_for_success(done: Any, commit: GroupCommit, error: Exception | None) -> None:
+    done(commit, None if isinstance(error, StoreUnavailable) else error)
+
+
+@replaces(MessageService, "_pass_on")
+def transient_message_is_stored(_: Any, service: Any, session: Session, conversation: int, seqid: int, body: bytes) -> None:
+    service._store(session, conversation, seqid, body)
+
+
+# ---------------------------------------------------------------- delivering (protocol §5)
+
+
+@replaces(Outbound, "deliver")
+def live_push_overtakes_the_backlog(
+    deliver: Any, outbound: Outbound, conversation: int, seq: int, msgid: int, frame: bytes, *rest: int
+) -> None:
+    stream = outbound.window.streams.get(conversation)
+    if stream is not None and outbound.live and not outbound.paused and outbound.window.room > 0:
+        stream.position, stream.caught_up = seq - 1, True
+    deliver(outbound, conversation, seq, msgid, frame, *rest)
+
+
+@replaces(Window, "skip")
+def own_message_moves_the_cursor_over_unacknowledged_ones(_: Any, window: Window, stream: Stream, seq: int) -> bool:
+    stream.position = seq
+    stream.cursor = max(stream.cursor, seq)
+    return True
+
+
+@plant
+def window_is_overrun() -> Iterator[None]:
+    with mock.patch.object(Window, "room", property(lambda window: window.limit + 1 - len(window._pushed))):
+        yield
+
+
+@plant
+def turns_have_no_limit() -> Iterator[None]:
+    with mock.patch.object(backlog, "BACKLOG_TURN", 10_000):
+        yield
+
+
+@replaces(Outbound, "ack")
+def ack_does_not_carry_the_backlog_on(_: Any, outbound: Outbound, msgid: int, now_ms: int) -> None:
+    if (stream := outbound.window.ack(msgid, now_ms)) is not None:
+        outbound._commit.move_cursor(stream)
+
+
+@replaces(Session, "resume_writing")
+def reader_that_goes_on_is_not_served(_: Any, session: Session) -> None:
+    session.outbound.paused = False
+    session._stalled_ms = 1 << 62
+    session._regulate()
+
+
+@replaces(Session, "_look")
+async def heartbeat_does_not_look_in_the_store(look: Callable[[Session], Awaitable[None]], session: Session) -> None:
+    if not session.outbound.window.streams:  # the login
+        await look(session)
+
+
+@replaces(Window, "rewind")
+def nothing_is_pushed_again(*_: object) -> list[Stream]:
+    return []
+
+
+@replaces(Outbound, "push_again")
+def push_that_comes_again_skips_one(push_again: Any, outbound: Outbound, now_ms: int) -> None:
+    push_again(outbound, now_ms)
+    for stream in outbound.window.streams.values():
+        stream.position += not stream.caught_up
+
+
+@replaces(Registry, "remove")
+def close_of_an_old_session_removes_the_new_one(remove: Any, registry: Registry, session: Session, user: int) -> None:
+    for other in list(registry.sessions(user)):
+        if other.device_name == session.device_name:
+            remove(registry, other, user)
+
+
+@replaces(Outbound, "deliver")
+def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, *rest: Any) -> None:
+    *rest, device, now_ms = rest
+    deliver(outbound, *rest, 0 if device == outbound.device else device, now_ms)

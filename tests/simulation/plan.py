@@ -1,0 +1,52 @@
+"""What a seed decides before anything happens."""
+
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from tests.simulation.disk import Habits
+
+USERS: Final = ["ann", "bob", "cat", "dan"]
+
+
+@dataclass
+class Plan:
+    """A world to be."""
+
+    devices: list[tuple[str, str]]
+    window: int
+    habits: Habits
+    retention: bool  # False: messages go when everybody has acknowledged them
+    lost_pushes: float  # probability that a message is stored and nobody is told
+    bad_network: float  # probability that a connection has a bad fate
+    storm_ms: int
+    sends: int
+    crashes: int
+    troubles: int  # of people and clients
+    backlog: dict[str, int] = field(default_factory=dict)  # messages that wait for the first user, by sender
+
+    @classmethod
+    def of(cls, random: Random) -> "Plan":
+        """The plan of a seed."""
+        users = USERS[: random.choice([2, 2, 3, 4])]
+        devices = [(user, name) for user in users for name in ["phone", "laptop", ""][: random.choice([1, 1, 2, 3])]]
+        plan = cls(
+            devices=devices,
+            window=random.choice([1, 3, 8, 256]),
+            habits=Habits(
+                slow=random.random() < 0.5,
+                unavailable=random.choice([0, 0, 0, 0.1, 0.4]),
+                fatal=random.choice([0, 0, 0, 0.02]),
+            ),
+            retention=random.random() < 0.7,
+            lost_pushes=random.choice([0, 0, 0.1, 0.5]),
+            bad_network=random.choice([0, 0.3, 0.6]),
+            storm_ms=random.choice([2_000, 10_000, 90_000]),
+            sends=random.choice([8, 20, 40]),
+            crashes=random.choice([0, 1, 1, 3]),
+            troubles=random.choice([0, 2, 6]),
+        )
+        if random.random() < 0.08:
+            plan.window = random.choice([60, 256])
+            plan.backlog = {user: random.randint(40, 140) for user in users[1:]}
+        return plan
