@@ -25,16 +25,10 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(params=BACKENDS)
-def make_backend(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> Iterator[MakeBackend]:
+def make_backend(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> MakeBackend:
     """Makes new backends of one kind."""
     numbers = count()
-    made: list[Backend] = []
-
-    def make() -> Backend:
-        made.append(BACKENDS[request.param](tmp_path / f"data{next(numbers)}", template))
-        return made[-1]
-
-    return make
+    return lambda: BACKENDS[request.param](tmp_path / f"data{next(numbers)}", template)
 
 
 @pytest.fixture

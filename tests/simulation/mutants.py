@@ -169,6 +169,6 @@ def close_of_an_old_session_removes_the_new_one(remove: Any, registry: Registry,
 
 
 @replaces(Outbound, "deliver")
-def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, *rest: Any) -> None:
-    *rest, device, now_ms = rest
-    deliver(outbound, *rest, 0 if device == outbound.device else device, now_ms)
+def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, *arguments: Any) -> None:
+    *message, device, now_ms = arguments
+    deliver(outbound, *message, 0 if device == outbound.device else device, now_ms)

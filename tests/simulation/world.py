@@ -98,7 +98,7 @@ class World:
         at_once(self.accounts.add_users(1, [(user, "hash") for user in users], 0))
         if not self.plan.retention:
             self._set_tenant(retention_days=NO_RETENTION)
-        self.users = {user: at_once(self.accounts.user(1, user)) for user in users}
+        self.users = {user.name: user for user in at_once(self.accounts.users(1, "", len(users)))}
         self._passwords = dict.fromkeys(users, "first")
 
     def _set_tenant(self, **settings: Any) -> None:
@@ -218,7 +218,7 @@ class World:
         for device in self.devices:
             device.connect_soon(self.plan.storm_ms // 2 if self.random.random() < 0.3 else 300)
         for _ in range(self.plan.sends):
-            self._some_time(self._someone_sends)
+            self._some_time(World._someone_sends)
         for _ in range(self.plan.troubles):
             self._some_time(self.random.choice(_TROUBLES))
         for _ in range(self.plan.crashes):
@@ -228,7 +228,7 @@ class World:
     def _some_time(self, act: Callable[["World"], None]) -> None:
         self.clock.after(self.random.randrange(self.plan.storm_ms) * MS, lambda: None if self._calm else act(self))
 
-    def _someone_sends(self, _: "World") -> None:
+    def _someone_sends(self) -> None:
         device = self.random.choice(self.devices)
         for _ in range(self.random.choice([1, 1, 2, 6])):
             device.send(self.random.choice(list(self.users)), self.new_words(), transient=self.random.random() < 0.1)
