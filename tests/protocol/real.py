@@ -21,6 +21,7 @@ from rockdove.core.node import Node
 from rockdove.core.ports import Accounts, Store
 from rockdove.core.settings import Settings
 from rockdove.server.app import Tokens
+from rockdove.server.config import Address, Config
 from rockdove.server.scheduler import LoopScheduler
 from rockdove.transport.tcp import Listener
 from tests.protocol.client import Client
@@ -54,6 +55,11 @@ def make_certificate(directory: Path) -> Certificate:
         key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     return files
+
+
+def client_tls(certificate: Certificate) -> ssl.SSLContext:
+    """What a client needs that trusts this certificate alone."""
+    return ssl.create_default_context(cafile=certificate.cert)
 
 
 class SocketPipe:
@@ -111,24 +117,21 @@ class RealWorld:
         self.node = Node(self._settings, self._store, self.accounts, self._auth, scheduler, Tokens(), self.journal)
         self.node.commit.on_failure = self.journal.fault
         self._listener = Listener(self.node, lambda: True)
-        self._port = await self._listener.start("127.0.0.1", 0, self._server_tls())
+        self.port = await self._listener.start("127.0.0.1", 0, self._server_tls())
         self.node.start()
 
     def _server_tls(self) -> ssl.SSLContext | None:
         if self._certificate is None:
             return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(*self._certificate)
-        return context
+        return Config(tls=Address("127.0.0.1", 0), cert=self._certificate.cert, key=self._certificate.key).tls_context()
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(DEADLINE_SECONDS)
 
     def connect(self, address: str = "") -> Client:
-        connection = socket.create_connection(("127.0.0.1", self._port), DEADLINE_SECONDS)
+        connection = socket.create_connection(("127.0.0.1", self.port), DEADLINE_SECONDS)
         if self._certificate is not None:
-            context = ssl.create_default_context(cafile=self._certificate.cert)
-            connection = context.wrap_socket(connection, server_hostname="127.0.0.1")
+            connection = client_tls(self._certificate).wrap_socket(connection, server_hostname="127.0.0.1")
         pipe = SocketPipe(connection)
         self._pipes.append(pipe)
         return Client(pipe)

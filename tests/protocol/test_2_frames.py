@@ -1,11 +1,16 @@
 """Protocol §2: frames."""
 
+import socket
+import ssl
 from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD, Client
+from tests.protocol.real import DEADLINE_SECONDS, Certificate, RealWorld, client_tls
+from tests.protocol.storage import MemoryStorage
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import World, live
 from tests.raw import framed, sending, text_message, text_of
@@ -266,3 +271,25 @@ def test_opts_hold_at_most_8_entries(alice: Client, kind: int) -> None:
     assert alice.ask(kind, payload, opts=[pb.Option(offline=True)] * 8).code == pb.OK
     assert alice.ask(kind, payload, opts=[pb.Option(offline=True)] * 9).code == pb.INVALID_ARGUMENT
     assert alice.ping()
+
+
+# ---------------------------------------------------------------- TLS
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_tls_1_2_and_later_are_spoken_and_nothing_older(certificate: Certificate) -> None:
+    with closing(RealWorld(MemoryStorage(), certificate)) as world:
+        for version, spoken in (
+            (ssl.TLSVersion.TLSv1_1, False),
+            (ssl.TLSVersion.TLSv1_2, True),
+            (ssl.TLSVersion.TLSv1_3, True),
+        ):
+            context = client_tls(certificate)
+            context.set_ciphers("ALL:@SECLEVEL=0")
+            context.minimum_version = context.maximum_version = version
+            with socket.create_connection(("127.0.0.1", world.port), DEADLINE_SECONDS) as connection:
+                if spoken:
+                    context.wrap_socket(connection, server_hostname="127.0.0.1").close()
+                else:
+                    with pytest.raises((ssl.SSLError, ConnectionError)):
+                        context.wrap_socket(connection, server_hostname="127.0.0.1")
