@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from rockdove.client import Client, OutboxInUse
+from rockdove.client import Client, OutboxInUse, OutboxUnusable
 
 _SLOTS: Final = 99  # chats of one user at the same time on one computer, each a device of its own
 
@@ -22,9 +22,12 @@ def outbox_path(user: str, org: str, appkey: str, server: str, device: str | Non
 def start_client(make: Callable[[Path], Client], path: Path, *, fixed: bool) -> Client:
     """Start a client on `path`, or beside it when another chat has it: that one is another device then.
 
-    Only `path` itself will do when the device is `fixed`. Raises OutboxUnusable, OSError.
+    Only `path` itself will do when the device is `fixed`. Raises OutboxUnusable.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutboxUnusable(str(path), f"cannot be made: {error.strerror}; set XDG_STATE_HOME to another directory") from None
     for slot in range(1, _SLOTS + 1):
         client = make(path if slot == 1 else path.with_suffix(f".{slot}.outbox"))
         try:

@@ -5,7 +5,6 @@ import json
 import os
 import sys
 import threading
-from collections import deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from rockdove.wire import im_pb2 as pb
 _STDIN: Final = 0
 _READ_BYTES: Final = 64 * 1024
 _UNANSWERED: Final = 256  # lines that are read ahead of their answers
+_INPUT_SECONDS: Final = 0.5  # within which input that is there can be read
 _RECEIPT_SECONDS: Final = 2.0  # to get the last read receipt out
 _HOPELESS: Final = (pb.NOT_FOUND, pb.PERMISSION_DENIED)  # no further line to this peer can succeed
 
@@ -79,51 +79,60 @@ class Pipe:
         self._texts = texts
         self._as_json = as_json
         self._receipts = ReadReceipts(client)
+        self._posted: asyncio.Queue[tuple[int, Posting] | None] = asyncio.Queue(_UNANSWERED)
+        self._lines = 0
         self._received = 0
         self._failed = False
 
     async def run(self, lines: Iterator[str], limits: Limits) -> int:
-        """Returns the exit code. Raises CommandError, Disconnected, LoginRefused."""
-        sending = asyncio.create_task(self._send(in_thread(lines)))
+        """Returns the exit code. Raises CommandError, and what ended the client."""
+        posting = asyncio.create_task(self._post(in_thread(lines)))
+        reporting = asyncio.create_task(self._report())
         receiving = asyncio.create_task(self._receive(limits.count))
         try:
-            await asyncio.wait([sending, receiving], return_when=asyncio.FIRST_COMPLETED)
-            if sending.done():
-                sending.result()
+            await _first_of(receiving, reporting, beside=posting)
             if not receiving.done() and (limits.count or limits.linger_seconds):
                 await asyncio.wait([receiving], timeout=limits.linger_seconds)
             if receiving.done():
                 receiving.result()
+                await self._rest_of(posting)
                 await self._client.flush()
             elif limits.count:
                 raise CommandError(f"only {self._received} of {limits.count} messages came within {limits.linger_seconds:g} s")
         finally:
-            for task in (sending, receiving):
+            for task in (posting, reporting, receiving):
                 task.cancel()
-            await asyncio.gather(sending, receiving, return_exceptions=True)
+            await asyncio.gather(posting, reporting, receiving, return_exceptions=True)
             await self._receipts.close(_RECEIPT_SECONDS)
         return int(self._failed)
 
     # ---------------------------------------------------------------- out
 
-    async def _send(self, lines: AsyncIterator[str]) -> None:
-        """Returns when every line has its answer."""
-        waiting: deque[tuple[int, Posting]] = deque()
+    async def _post(self, lines: AsyncIterator[str]) -> None:
         number = 0
         async for line in lines:
-            number += 1
+            number = self._lines = number + 1
             if not line:
                 continue
             if not self._peer:
                 raise wrong_usage("say with --to whom the lines are for")
             try:
-                waiting.append((number, self._client.post(self._peer[1], line, chat=Chat(self._peer[0]))))
+                await self._posted.put((number, self._client.post(self._peer[1], line, chat=Chat(self._peer[0]))))
             except Refused as refusal:
                 self._complain(number, refusal)
-            while waiting and (len(waiting) > _UNANSWERED or waiting[0][1].done()):
-                await self._answer(*waiting.popleft())
-        while waiting:
-            await self._answer(*waiting.popleft())
+        await self._posted.put(None)
+
+    async def _rest_of(self, posting: asyncio.Task[None]) -> None:
+        """All that is wanted was received. Input that is there already is still sent; more is not waited for."""
+        before = -1
+        while not posting.done() and (self._lines > before or self._posted.full()):
+            before = self._lines
+            await asyncio.wait([posting], timeout=_INPUT_SECONDS)
+
+    async def _report(self) -> None:
+        """Returns when the input has ended and every line has its answer."""
+        while posted := await self._posted.get():
+            await self._answer(*posted)
 
     async def _answer(self, number: int, posting: Posting) -> None:
         try:
@@ -180,3 +189,12 @@ class Pipe:
 
     def _print_json(self, **values: Any) -> None:
         print(json.dumps(values, ensure_ascii=False), flush=True)
+
+
+async def _first_of(*tasks: asyncio.Task[None], beside: asyncio.Task[None]) -> None:
+    """Wait until one of `tasks` is done. Raises what they raise, and what the one beside them raises, which may end before."""
+    waiting = {*tasks, beside}
+    while waiting.issuperset(tasks):
+        done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
