@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from zlib import crc32
 
 from rockdove.core.msgid import timestamp_field
@@ -167,8 +167,7 @@ class Batch:
         return bool(self.messages or self.cursors or self.reads or self.seen)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(NamedTuple):
     """A message read back from its log."""
 
     seq: int

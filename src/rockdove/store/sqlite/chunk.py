@@ -4,9 +4,11 @@ A chunk is a blob of entries, each a header and a record. Chunks stay below a pa
 short, and never hold messages of two commits.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from struct import Struct
 from typing import Any, Final, NamedTuple
+
+from rockdove.core.records import Stored
 
 CHUNK_BYTES: Final = 4_000  # one page, less what SQLite needs of it
 
@@ -70,6 +72,19 @@ def find(data: bytes, msgid: int) -> Entry | None:
 def _entry(head: tuple[Any, ...], data: bytes, at: int) -> Entry:
     msgid, conversation, seq, sender, device, seqid, digest, length = head
     return Entry(msgid, conversation, seq, sender, device, seqid, digest, data[at : at + length])
+
+
+def select(data: bytes, msgids: Collection[int], found: list[Stored]) -> int:
+    """Append those of `msgids` that are in the chunk to `found`. Returns the last msgid of the chunk, 0 if it is empty."""
+    at = last = 0
+    unpack, size = HEADER.unpack_from, HEADER.size
+    while at < len(data):
+        last, _, seq, sender, device, _, _, length = unpack(data, at)
+        at += size
+        if last in msgids:
+            found.append(Stored(seq, last, sender, device, data[at : at + length]))
+        at += length
+    return last
 
 
 def without(data: bytes, msgids: Iterable[int]) -> bytes:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from rockdove.core.records import Draft, Outcome, Stored, single_members
-from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, without
+from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, select, without
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
 
@@ -197,15 +197,13 @@ class Log:
         yield from (run for run in runs if run.last > after)
 
     def _fetch(self, msgids: Sequence[int]) -> list[Stored]:
-        found = []
-        in_chunk: dict[int, Entry] = {}
+        """The messages with these msgids, upwards; those that were cut are left out. A chunk is read once."""
+        found: list[Stored] = []
+        wanted = frozenset(msgids)
+        chunk_end = -1
         for msgid in msgids:
-            entry = in_chunk.get(msgid)
-            if entry is None:
-                in_chunk = {entry.msgid: entry for entry in entries(self._chunk(msgid)[1])}
-                entry = in_chunk.get(msgid)
-            if entry is not None:
-                found.append(Stored(entry.seq, msgid, entry.sender, entry.device, entry.record))
+            if msgid > chunk_end:
+                chunk_end = max(msgid, select(self._chunk(msgid)[1], wanted, found))
         return found
 
     def _chunk(self, msgid: int) -> tuple[int, bytes]:
