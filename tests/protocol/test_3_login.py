@@ -11,7 +11,7 @@ from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD, Client, frame_at
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
-from tests.protocol.world import OTHER_TENANT, World, change_user, live, password_hash, tenant_of
+from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live, password_hash, tenant_of
 from tests.raw import framed, sending, text_message, text_of
 
 DAY_MS = 86_400_000
@@ -322,6 +322,18 @@ def test_a_new_password_voids_resume_tokens(world: World) -> None:
     assert refusal(world, token=token, device="phone").code == pb.UNAUTHENTICATED
     assert refusal(world, token=PASSWORD).code == pb.UNAUTHENTICATED
     assert world.connect().login("alice", "another password").status == pb.STATUS_OK
+
+
+def test_a_new_secret_of_the_tenant_voids_its_resume_tokens_within_a_second_and_ends_no_session(virtual: VirtualWorld) -> None:
+    client = virtual.connect()
+    token = client.login("alice", device="phone").resume_token
+    org, appkey = OTHER_TENANT
+    others = virtual.connect().login("erin", device="phone", org=org, appkey=appkey).resume_token
+    change_tenant(virtual, token_secret=app_token.new_secret())
+    virtual.clock.advance(1_000)
+    assert refusal(virtual, token=token, device="phone").code == pb.UNAUTHENTICATED
+    assert virtual.connect().login("erin", others, device="phone", org=org, appkey=appkey).status == pb.STATUS_OK
+    client.say("bob", "still here")
 
 
 def test_a_token_signed_by_the_tenant_lets_a_user_in(world: World) -> None:

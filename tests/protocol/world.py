@@ -62,7 +62,7 @@ def tenant_of(world: World, org: str = "default", appkey: str = "default") -> Te
 
 
 def change_tenant(world: World, **settings: Any) -> None:
-    """Change the default tenant's settings, before anybody logs in."""
+    """Change the default tenant's settings; a server that knows it already notices within a second."""
     world.do(world.accounts.set_tenant(replace(tenant_of(world), **settings)))
 
 

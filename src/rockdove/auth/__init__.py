@@ -18,7 +18,7 @@ class TokenAuth:
     async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
         active = user is None or user.state is UserState.ACTIVE
         if active and tenant:
-            if user and resume.verify(self._key, user, device, token, now_ms):
+            if user and resume.verify(self._key, tenant, user, device, token, now_ms):
                 return True
             if app_token.verify(tenant, name, token, now_ms):
                 return True
@@ -27,9 +27,9 @@ class TokenAuth:
         right = await self._passwords.verify(known_hash or decoy_hash(tenant.password_cost if tenant else "standard"), token)
         return right and active and bool(known_hash)
 
-    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:  # noqa: ARG002
+    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:
         expires_ms = now_ms + self._resume_ms
-        return resume.sign(self._key, user, device, expires_ms), expires_ms
+        return resume.sign(self._key, tenant, user, device, expires_ms), expires_ms
 
     def close(self) -> None:
         """Give up the checks under way."""

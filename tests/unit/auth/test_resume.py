@@ -1,4 +1,4 @@
-"""A resume token is good for one user, one device, one version of the credentials, until it expires."""
+"""A resume token is good for one user, device, version of the credentials and secret of the tenant, until it expires."""
 
 from dataclasses import replace
 
@@ -6,16 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rockdove.auth import resume
-from rockdove.core.records import User
+from rockdove.core.records import Tenant, User
 
 KEY = bytes(range(32))
 NOW = 1_700_000_000_000
+SHOP = Tenant(1, "acme", "shop", token_secret=b"the shop's")
 ALICE = User(7, 1, "alice", credential_version=3)
-TOKEN = resume.sign(KEY, ALICE, "phone", NOW + 1000)
+TOKEN = resume.sign(KEY, SHOP, ALICE, "phone", NOW + 1000)
 
 
-def good(token: str = TOKEN, user: User = ALICE, device: str = "phone", now_ms: int = NOW, key: bytes = KEY) -> bool:
-    return resume.verify(key, user, device, token, now_ms)
+def good(
+    token: str = TOKEN,
+    tenant: Tenant = SHOP,
+    user: User = ALICE,
+    device: str = "phone",
+    now_ms: int = NOW,
+    key: bytes = KEY,
+) -> bool:
+    return resume.verify(key, tenant, user, device, token, now_ms)
 
 
 def test_it_is_good_until_it_expires() -> None:
@@ -36,8 +44,18 @@ def test_a_new_password_voids_it() -> None:
     assert not good(user=replace(ALICE, credential_version=4))
 
 
+def test_a_new_secret_of_the_tenant_voids_it_and_other_settings_do_not() -> None:
+    assert not good(tenant=replace(SHOP, token_secret=b"a new one"))
+    assert good(tenant=replace(SHOP, strangers=False, password_cost="strong", messages_per_second=7))
+
+
+def test_the_tenant_s_secret_alone_signs_none() -> None:
+    assert not good(resume.sign(SHOP.token_secret, SHOP, ALICE, "phone", NOW + 1000))
+    assert not good(resume.sign(b"", SHOP, ALICE, "phone", NOW + 1000))
+
+
 def test_the_empty_device_has_its_own() -> None:
-    token = resume.sign(KEY, ALICE, "", NOW + 1000)
+    token = resume.sign(KEY, SHOP, ALICE, "", NOW + 1000)
     assert good(token, device="")
     assert not good(token)
 
@@ -68,6 +86,6 @@ _names = st.text("ab1.", max_size=4)
 @given(st.tuples(*[st.integers(0, 300)] * 4, _names), st.tuples(*[st.integers(0, 300)] * 4, _names))
 def test_no_two_grants_share_a_token(one: tuple[int, int, int, int, str], other: tuple[int, int, int, int, str]) -> None:
     def token(tenant: int, user: int, version: int, expires_ms: int, device: str) -> str:
-        return resume.sign(KEY, User(user, tenant, "x", credential_version=version), device, expires_ms)
+        return resume.sign(KEY, SHOP, User(user, tenant, "x", credential_version=version), device, expires_ms)
 
     assert (token(*one) == token(*other)) == (one == other)
