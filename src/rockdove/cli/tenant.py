@@ -63,6 +63,7 @@ def add(
     if not added:
         raise CommandError(f"there is a tenant {org}/{appkey} already; change it with rockdove tenant set")
     print(f"added tenant {org}/{appkey}: {_describe(added)}")
+    _warn_of_strangers(strangers)
 
 
 @tenant.command("set")
@@ -87,6 +88,7 @@ def set_settings(
     with open_accounts(data) as accounts:
         changed = asyncio.run(change(accounts))
     print(f"changed tenant {org}/{appkey}: {_describe(changed)}")
+    _warn_of_strangers(strangers)
 
 
 @tenant.command("list")
@@ -109,7 +111,7 @@ def token(
     ttl: Annotated[str, typer.Option(metavar="TIME", help="How long the token is good: 90s, 15m, 1h, 7d.")] = "1h",
     secret: Annotated[bool, typer.Option("--secret", help="Print the secret with which your backend signs tokens.")] = False,
     rotate: Annotated[
-        bool, typer.Option("--rotate", help="Make and print a new secret; tokens signed before are void.")
+        bool, typer.Option("--rotate", help="Make and print a new secret; app and resume tokens from before are void.")
     ] = False,
     data: Data = None,
 ) -> None:
@@ -144,6 +146,11 @@ def _with_settings(
         password_cost=present.password_cost if password_cost is None else password_cost,
         messages_per_second=present.messages_per_second if rate is None else rate,
     )
+
+
+def _warn_of_strangers(wanted: str | None) -> None:
+    if wanted == "no":
+        print("note: contacts are not in this version yet, so nobody in this tenant can write to anyone but himself")
 
 
 def _retention_days(text: str) -> int:

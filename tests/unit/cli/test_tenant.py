@@ -103,6 +103,15 @@ def test_only_the_settings_that_are_given_change(tmp_path: Path) -> None:
     assert (after.strangers, after.messages_per_second, after.token_secret) == (False, 20, before.token_secret)
 
 
+def test_who_shuts_out_strangers_is_told_what_that_means_in_this_version(tmp_path: Path) -> None:
+    note = "note: contacts are not in this version yet, so nobody in this tenant can write to anyone but himself"
+    for verb in ("add", "set"):
+        shut = succeeded(rockdove("tenant", verb, "acme", "shop", "--strangers", "no", "--data", tmp_path))
+        assert shut.splitlines()[1:] == [note]
+    for options in (["--rate", "1"], ["--strangers", "yes"]):
+        assert note not in succeeded(rockdove("tenant", "set", "acme", "shop", *options, "--data", tmp_path))
+
+
 def test_an_unknown_tenant_is_told(tmp_path: Path) -> None:
     for command in (["set", "acme", "shop", "--rate", "1"], ["token", "acme", "shop", "alice"]):
         line = refused(rockdove("tenant", *command, "--data", tmp_path))
