@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Final
 
-from rockdove.core.delivery.window import Stream
+from rockdove.core.delivery.window import NEVER, Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
 from rockdove.wire.limits import BACKLOG_TURN
@@ -68,6 +68,7 @@ class Backlog:
                 return False
             if stream.position != position:  # by an ack, or because all of it is to come again
                 return True
+            outbound.give_up(stream, position, messages[0].seq if messages else NEVER)
             at_end = len(messages) < limit
             room = max(window.room, 0) + _again(stream)
             if len(messages) > room:  # others took some of it

@@ -126,6 +126,12 @@ class Outbound:
         if self.window.skip(stream, seq):
             self._commit.move_cursor(stream)
 
+    def give_up(self, stream: Stream, after: int, before: int) -> None:
+        """The log holds nothing between these seqs any more: what was to come again had been acknowledged, and was cut."""
+        if stream.unacked and after < stream.unacked[0] < before:
+            self.window.give_up(stream, before)
+            self._commit.move_cursor(stream)
+
     def ack(self, msgid: int, now_ms: int) -> None:
         """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
         stream = self.window.ack(msgid, now_ms)

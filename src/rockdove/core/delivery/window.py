@@ -91,17 +91,24 @@ class Window:
         if unacked[0] == seq:
             unacked.popleft()
         else:
-            self._ack_earlier(stream, seq)
+            self._ack_through(stream, seq)
         if stream.position < seq:  # acknowledged while it was about to be pushed again
             stream.position = seq
         stream.cursor = max(stream.cursor, unacked[0] - 1 if unacked else stream.position)
         stream.repush_ms = now_ms + REPUSH_MS if unacked else NEVER
         return stream
 
-    def _ack_earlier(self, stream: Stream, seq: int) -> None:
+    def give_up(self, stream: Stream, before: int) -> None:
+        """Await no more acks of messages with a seq below `before`."""
+        self._ack_through(stream, before - 1)
+        stream.cursor = max(stream.cursor, stream.unacked[0] - 1 if stream.unacked else stream.position)
+        if not stream.unacked:
+            stream.repush_ms = NEVER
+
+    def _ack_through(self, stream: Stream, seq: int) -> None:
         while stream.unacked and stream.unacked[0] <= seq:
             stream.unacked.popleft()
-        earlier = [msgid for msgid, entry in self._pushed.items() if entry[0] is stream and entry[1] < seq]
+        earlier = [msgid for msgid, entry in self._pushed.items() if entry[0] is stream and entry[1] <= seq]
         for msgid in earlier:
             _, place, foreign = self._pushed.pop(msgid)
             if foreign and place > stream.acked_foreign:
