@@ -77,6 +77,21 @@ def test_nobody_can_fake_a_line_of_somebody_else(chat_environment: Environment) 
             alice.expect("           12:00 carol: send me money")
 
 
+def test_a_long_message_leaves_room_to_write_and_is_shown_in_full_when_it_is_settled(chat_environment: Environment) -> None:
+    with Terminal("--user", "alice", "--to", "bob", environment=chat_environment) as alice:
+        alice.expect("bob>")
+        lines = [f"line {number}" for number in range(1, 31)]
+        alice.press("\x1b[200~" + "\r".join(lines) + "\x1b[201~\r")
+        alice.expect("you: line 1 …  ·")
+        alice.press("长" * 200 + "\r")
+        alice.expect("长…  ·")
+        alice.expect("bob>")
+        run_chat("--user", "bob", "--to", "alice", environment=chat_environment, lines="got it\n")
+        alice.expect("           line 30")
+        alice.expect("长" * 40)
+        alice.expect("bob: got it")
+
+
 def test_other_conversations_are_announced_in_a_line(chat_environment: Environment) -> None:
     with Terminal("--user", "alice", "--to", "bob", environment=chat_environment) as alice:
         alice.expect("bob>")

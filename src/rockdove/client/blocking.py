@@ -44,7 +44,7 @@ class BlockingClient:
     def _wait(self, work: Coroutine[Any, Any, _Result]) -> _Result:
         if not self._thread.is_alive():
             work.close()
-            raise RuntimeError("the client is closed")
+            raise RuntimeError("the client is not started, or closed: use `with`")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()

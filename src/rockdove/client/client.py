@@ -83,6 +83,7 @@ class Client:
         self._client = client
         self._path = outbox
         self._jitter = jitter
+        self._running: tuple[Protocol, Driver] | None = None
         self._last: Message | None = None  # handed out, and not acknowledged yet
 
     # ---------------------------------------------------------------- life
@@ -92,8 +93,21 @@ class Client:
         org, appkey, user, token = self._login
         storage = Storage(self._path, f"{user}@{org}/{appkey}")
         login = Login(org, appkey, user, token, storage.device(self._device), self._client)
-        self._protocol = Protocol(login, storage, self._jitter)
-        self._driver = Driver(*self._address, self._tls, self._protocol, storage)
+        protocol = Protocol(login, storage, self._jitter)
+        self._running = protocol, Driver(*self._address, self._tls, protocol, storage)
+
+    @property
+    def _protocol(self) -> Protocol:
+        return self._parts()[0]
+
+    @property
+    def _driver(self) -> Driver:
+        return self._parts()[1]
+
+    def _parts(self) -> tuple[Protocol, Driver]:
+        if not self._running:
+            raise RuntimeError("the client is not started: use `async with`, or call start()")
+        return self._running
 
     async def connected(self) -> None:
         """Wait for the first login. Raises Disconnected or LoginRefused when the first try failed; later ones may go on."""

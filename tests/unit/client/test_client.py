@@ -116,6 +116,11 @@ def test_closing_ends_the_events_and_everything_that_waits() -> None:
     run(scenario)
 
 
+def test_a_client_that_was_not_started_says_so() -> None:
+    with pytest.raises(RuntimeError, match="use `async with`, or call start"):
+        Client(user="alice", token="secret").post("bob", "hello")
+
+
 def test_a_program_can_begin_offline() -> None:
     async def scenario(server: FakeServer) -> None:
         client = client_of(server)

@@ -11,9 +11,14 @@ from rockdove.client import Conversation, Message
 from rockdove.locale import Texts
 
 
-def own_line(line: OwnLine, mark: Mark, texts: Texts) -> list[Line]:
-    """A message that the user has written here."""
-    return _said(local_time(line.timestamp_ms), "class:me", texts["you"], printable_lines(line.text), "", texts[mark.value])
+def own_line(line: OwnLine, mark: Mark, texts: Texts, columns: int | None = None) -> list[Line]:
+    """A message that the user has written here; in a single row, with an ellipsis if need be, when `columns` are given."""
+    words = printable_lines(line.text)
+    when, you, sign = local_time(line.timestamp_ms), texts["you"], texts[mark.value]
+    if columns:
+        room = max(columns - width(f"{when:%H:%M} {you}:   {sign}") - 1, 10)
+        words = [shorten(words[0] if len(words) == 1 else f"{words[0]} …", room)]
+    return _said(when, "class:me", you, words, "", sign)
 
 
 def message_line(message: Message, me: str, texts: Texts, *, old: bool, mark: Mark | None = None) -> list[Line]:

@@ -95,7 +95,7 @@ class Talk:
         if self._open:
             own = self._own[self._open]
             for line in own.visible():
-                below += own_line(line, own.mark(line.seq), self._texts)
+                below += own_line(line, own.mark(line.seq), self._texts, self._screen.columns)
         if self._retry_at is not None:
             seconds = math.ceil(self._retry_at - time.monotonic())
             status = self._texts["waiting" if seconds > 0 else "connecting"].format(seconds=seconds)
