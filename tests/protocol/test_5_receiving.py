@@ -577,6 +577,21 @@ def test_anything_the_client_sends_counts_as_life(virtual: VirtualWorld, sign: s
     assert not bob.settle().pipe.ended
 
 
+def test_a_client_that_the_server_does_not_listen_to_is_not_called_silent(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    alice.say("bob", "x")
+    virtual.store.holds = True
+    mark = pb.Receipt(peer="alice", seq=1).SerializeToString()
+    bob.write(pb.Command(version=1, request=pb.Request(type=pb.RECEIPT, payload=mark, seqid=1)))
+    for _ in range(10):  # one request is served after the other, and this one takes minutes
+        bob.write(pb.Command(version=1, ping=pb.Ping()))
+        virtual.clock.advance(25_000)
+    virtual.store.release()
+    assert bob.answer(1).code == pb.OK
+    virtual.clock.advance(5_000)
+    assert bob.ping()
+
+
 def test_what_the_server_sends_does_not_count(virtual: VirtualWorld) -> None:
     alice, bob = live(virtual, "alice"), live(virtual, "bob")
     for _ in range(8):
