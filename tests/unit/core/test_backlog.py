@@ -116,3 +116,27 @@ def test_a_store_that_was_away_is_asked_again_with_the_next_heartbeat(world: Vir
     bob.ping()
     reads.let_through()
     assert [text_of(message) for message in bob.messages()] == ["1", "2"]
+
+
+def test_a_long_log_of_ones_own_is_passed_over_while_others_have_their_turns(world: VirtualWorld) -> None:
+    alice, bob = live(world, "alice"), live(world, "bob")
+    bob.say("alice", "not acknowledged")
+    alice.say_all("bob", [f"{n}" for n in range(3_000)])
+    bob.say("alice", "the last")
+    reads_in_turn = [0]
+    messages, turn = world.store.messages, world.clock.turn
+
+    async def counted(*place: int) -> Sequence[Stored]:
+        reads_in_turn[-1] += 1
+        found: Sequence[Stored] = await messages(*place)
+        return found
+
+    def next_turn() -> None:
+        reads_in_turn.append(0)
+        turn()
+
+    world.store.messages, world.clock.turn = counted, next_turn
+    again = live(world, "alice")
+    assert [text_of(message) for message in again.messages()] == ["not acknowledged", "the last"]
+    assert sum(reads_in_turn) > 60
+    assert max(reads_in_turn) <= 20

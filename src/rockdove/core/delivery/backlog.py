@@ -10,6 +10,7 @@ from rockdove.wire.limits import BACKLOG_TURN
 if TYPE_CHECKING:
     from rockdove.core.delivery.outbound import Outbound
 
+TURNS: Final = 20  # at a stretch: what a device sent itself takes no room in its window, and may be long
 FLUSH_BYTES: Final = 64 * 1024  # written out before more is read, so that a slow reader is noticed in time
 
 
@@ -45,8 +46,11 @@ class Backlog:
     async def _run(self) -> None:
         try:
             fruitless = 0  # turns since something was pushed
-            while fruitless < len(self.owed) and self._may_push():
+            for _ in range(TURNS):
+                if fruitless >= len(self.owed) or not self._may_push():
+                    return
                 fruitless = 0 if await self._turn(next(iter(self.owed))) else fruitless + 1
+            self._scheduler.soon(self.carry_on)  # others first
         except StoreUnavailable:
             pass  # the next heartbeat tries again
         finally:
