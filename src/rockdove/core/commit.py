@@ -65,8 +65,9 @@ class GroupCommit:
             self.arm()
 
     def move_read(self, user: int, conversation: int, seq: int) -> None:
-        """Have a user's read cursor stored."""
-        self._batch.reads[user, conversation] = seq
+        """Have a user's read cursor stored; of several in one batch, the highest."""
+        reads = self._batch.reads
+        reads[user, conversation] = max(seq, reads.get((user, conversation), 0))
         self.arm()
 
     def see(self, device: int) -> None:

@@ -227,6 +227,13 @@ def test_reads_and_signs_of_life_are_written_with_the_turn(bench: Bench) -> None
     assert (batch.reads, batch.seen, batch.now_ms) == ({(1, CONVERSATION): 4}, {7}, bench.clock.now_ms())
 
 
+def test_of_two_devices_that_read_in_one_turn_the_one_further_on_counts(bench: Bench) -> None:
+    bench.commit.move_read(1, CONVERSATION, 4)
+    bench.commit.move_read(1, CONVERSATION, 2)
+    bench.clock.settle()
+    assert bench.disk.batches[0].reads == {(1, CONVERSATION): 4}
+
+
 # ---------------------------------------------------------------- connections
 
 
