@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import subprocess
-import sys
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -27,19 +26,13 @@ from rockdove.server.config import Address, Config
 from tests.conftest import StartServer
 from tests.docs.commands import arguments, command, commands, options, parse
 from tests.docs.pages import blocks, read, section, table
-from tests.process import PASSWORD, add_users
+from tests.process import PASSWORD, ROCKDOVE, add_users
 
 PAGE = read("docs/operations.md")
 SOURCES = Path(rockdove.__file__).parent
 FAR_MS = 4_000_000_000_000
 SECRET = "x" * 43
 LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "exception": "error"}
-
-# `sqlite3 FILE STATEMENT`, so that the tests do not depend on the system's.
-SQLITE = f"""#!{sys.executable}
-import sqlite3, sys
-print(*sqlite3.connect(sys.argv[1], isolation_level=None).execute(sys.argv[2]))
-"""
 
 
 def unquoted(cell: str) -> str:
@@ -194,11 +187,7 @@ def test_what_is_said_of_the_claims_holds(shop: Tenant) -> None:
 @pytest.fixture
 def shell(tmp_path: Path) -> Callable[[str], None]:
     """Runs scripts of the page on the data directory tmp_path/data, with the backup in tmp_path/backup.db."""
-    program = tmp_path / "bin" / "sqlite3"
-    program.parent.mkdir()
-    program.write_text(SQLITE)
-    program.chmod(0o700)
-    path = f"{program.parent}{os.pathsep}{os.environ['PATH']}"
+    path = f"{ROCKDOVE.parent}{os.pathsep}{os.environ['PATH']}"
     environment = {"PATH": path, "ROCKDOVE_DATA": str(tmp_path / "data"), "BACKUP": str(tmp_path / "backup.db")}
 
     def run(script: str) -> None:

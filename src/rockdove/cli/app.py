@@ -14,6 +14,8 @@ _SUBCOMMANDS: Final = {
     "chat": "Chat in this terminal.",
     "user": "Add, list, disable and remove users.",
     "tenant": "Add and configure tenants, and sign app tokens for them.",
+    "backup": "Copy the database into a file, while the server runs.",
+    "restore": "Put such a copy in the place of the database.",
 }
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -12,7 +12,7 @@ from tests.unit.cli.command import refused, rockdove_process, succeeded
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_names_every_subcommand(arguments: list[str]) -> None:
     text = succeeded(rockdove_process(*arguments))
-    for name in ("serve", "chat", "user", "tenant"):
+    for name in ("serve", "chat", "user", "tenant", "backup", "restore"):
         assert f"\n  {name} " in text
 
 

@@ -17,7 +17,7 @@ from rockdove.core.records import DEFAULT_NAME, Tenant
 DATABASE: Final = "rockdove.db"
 SERVE_LOCK: Final = "serve.lock"
 
-_BUSY_SECONDS: Final = 5.0
+BUSY_SECONDS: Final = 5.0  # how long a connection waits for another writer
 _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = FULL",  # durable first (protocol §4): NORMAL loses acknowledged messages in a power cut
@@ -58,9 +58,9 @@ def open_database(directory: Path) -> sqlite3.Connection:
     processes may do this at the same time. Raises DataDirectoryError.
     """
     path = directory / DATABASE
-    with _alone_in(directory):
+    with alone_in(directory):
         _create_file(path)
-        connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None)
+        connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None)
         try:
             for pragma in _PRAGMAS:
                 connection.execute(f"PRAGMA {pragma}")
@@ -145,8 +145,11 @@ def _create_directory(directory: Path) -> None:
 
 
 @contextmanager
-def _alone_in(directory: Path) -> Iterator[None]:
-    """One process at a time: SQLite's switch to WAL does not wait for another that does the same."""
+def alone_in(directory: Path) -> Iterator[None]:
+    """One process at a time opens or replaces the database: SQLite's switch to WAL does not wait for another's.
+
+    The directory is made when missing. Raises DataDirectoryError.
+    """
     _create_directory(directory)
     try:
         descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
@@ -165,12 +168,17 @@ def _create_file(path: Path) -> None:
         # Only ever open a new file: closing a second descriptor would drop the locks of a connection of this process.
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
-        if not path.is_file():
-            raise DataDirectoryError(f"{path} is not a file; choose another data directory") from None
-        if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
-            raise _unusable(path, PermissionError()) from None
+        check_file(path)
     except OSError as error:
         raise _unusable(path, error) from None
+
+
+def check_file(path: Path) -> None:
+    """Raises DataDirectoryError unless `path` is a file that this system user may use as a database."""
+    if not path.is_file():
+        raise DataDirectoryError(f"{path} is not a file; choose another data directory")
+    if not (os.access(path, os.R_OK | os.W_OK) and os.access(path.parent, os.W_OK | os.X_OK)):
+        raise _unusable(path, PermissionError())
 
 
 def _unusable(path: Path, error: OSError) -> DataDirectoryError:
@@ -180,10 +188,28 @@ def _unusable(path: Path, error: OSError) -> DataDirectoryError:
 
 
 def _foreign(path: Path) -> DataDirectoryError:
-    return DataDirectoryError(f"{path} is not a rockdove database; move it away or choose another data directory")
+    return DataDirectoryError(f"{path} is not a rockdove database; move it away or choose another")
 
 
 # ---------------------------------------------------------------- schema
+
+
+def check_schema(connection: sqlite3.Connection, path: Path) -> None:
+    """Raises DataDirectoryError unless `path`, which `connection` has open, is a database of this rockdove or an older one."""
+    known = _migrations()
+    try:
+        empty = _outstanding(connection, path, known) == known
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) != sqlite3.SQLITE_NOTADB:  # text that is no UTF-8 has none
+            raise
+        empty = True
+    if empty:
+        raise _foreign(path) from None
+
+
+def new_epoch() -> bytes:
+    """The identity of a store that no client has met (protocol §3 epoch)."""
+    return (secrets.randbelow(2**64 - 1) + 1).to_bytes(8, "little")
 
 
 def _migrations() -> list[_Migration]:
@@ -244,8 +270,7 @@ def _statements(script: str) -> Iterator[str]:
 
 def _fill(connection: sqlite3.Connection) -> None:
     """What a new database starts with: its identity, its key, one tenant."""
-    epoch = secrets.randbelow(2**64 - 1) + 1
-    settings = [("epoch", epoch.to_bytes(8, "little")), ("signing_key", secrets.token_bytes(32))]
+    settings = [("epoch", new_epoch()), ("signing_key", secrets.token_bytes(32))]
     connection.executemany("INSERT INTO setting VALUES (?, ?)", settings)
     tenant = Tenant(0, DEFAULT_NAME, DEFAULT_NAME)
     connection.execute(
