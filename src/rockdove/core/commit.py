@@ -152,7 +152,7 @@ class GroupCommit:
             self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
             return
         for call in then:
-            call(error)
+            self._tell(call, error)
         self._rearm()
 
     def _settle(self, messages: list[Draft], acked: dict[Stream, None]) -> None:
@@ -164,14 +164,21 @@ class GroupCommit:
                 # The message is durable; the next heartbeat brings it to whomever this fault has left out.
                 self._log.exception("delivery_failed", msgid=draft.msgid)
         for stream in acked:
-            self.on_acked(stream)
+            self._tell(self.on_acked, stream)
+
+    def _tell(self, call: Callable[..., None], *news: object) -> None:
+        """A fault with one session costs no other its answer, and does not stop the turns."""
+        try:
+            call(*news)
+        except Exception:
+            self._log.exception("work_failed")
 
     def _put_back(self, batch: Batch, acked: dict[Stream, None], error: StoreUnavailable) -> None:
         if not self._unavailable:  # said once, not with every try
             self._unavailable = True
             self._log.warning("store_unavailable", reason=str(error))
         for draft in batch.messages:
-            self.on_refused(draft)
+            self._tell(self.on_refused, draft)
         if acked:
             self._acked |= acked
             if not self._cursor_timer:
@@ -189,7 +196,7 @@ class GroupCommit:
         while self._touched:
             touched, self._touched = self._touched, []
             for outbound in touched:
-                outbound.flush()
+                self._tell(outbound.flush)
 
 
 def _unset(*_: object) -> None:

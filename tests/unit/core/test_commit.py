@@ -167,6 +167,35 @@ def test_a_fault_with_one_message_is_logged_and_costs_no_other(bench: Bench) -> 
     assert [fault.split()[0] for fault in bench.journal.faults] == ["delivery_failed"]
 
 
+@pytest.mark.parametrize("place", ["then", "acked", "refused", "flush"])
+def test_a_fault_at_the_end_of_a_turn_is_logged_and_costs_nobody_else_anything(bench: Bench, place: str) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    if place == "then":
+        bench.commit.then(fail)
+    elif place == "acked":
+        bench.commit.on_acked = fail
+        bench.commit.move_cursor(stream(1))
+    elif place == "refused":
+        bench.commit.on_refused = fail
+        bench.disk.at_once = StoreUnavailable("full")
+        bench.send(1)
+    else:
+        faulty = Out(bench)
+        faulty.flush = fail  # type: ignore[method-assign]
+        bench.commit.touch(faulty)  # type: ignore[arg-type]
+    bench.then("then")
+    bench.commit.touch(Out(bench))  # type: ignore[arg-type]
+    bench.clock.settle()
+    assert [event.split()[0] for event in bench.happened] == ["then", "flushed"]
+    assert [fault.split()[0] for fault in bench.journal.faults] == ["work_failed"]
+    bench.disk.at_once = True
+    bench.send(2)
+    bench.clock.settle()
+    assert bench.happened[2:] == ["stored 2"], "the turns go on"
+
+
 # ---------------------------------------------------------------- cursors
 
 
