@@ -9,7 +9,7 @@ from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import Client
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
-from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live, password_hash
+from tests.protocol.world import OTHER_TENANT, World, add_users, change_tenant, change_user, live, password_hash
 from tests.raw import acknowledging, framed, sending, text_message, text_of
 
 CODES = set(pb.Code.values())
@@ -231,6 +231,17 @@ def test_a_pair_beside_thousands_of_bad_logins_does_not_notice_them(virtual: Vir
             alice.say("bob", f"{n}")
     assert len(bob.messages()) == 30
     assert virtual.connect().login("alice", token, device="tablet").status == pb.STATUS_OK
+
+
+def test_one_who_writes_to_everybody_is_remembered_with_some_of_them_only(
+    virtual: VirtualWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rockdove.core.services.message.ROUTES", 10)
+    add_users(virtual, [f"user{n}" for n in range(50)])
+    alice = live(virtual, "alice")
+    for n in range(50):
+        assert alice.say(f"user{n}", "hello").seq == 1
+        assert len(socket_of(alice).session.routes) <= 10
 
 
 def test_another_tenants_names_are_told_by_no_error(world: World, alice: Client) -> None:
