@@ -9,22 +9,29 @@ import pytest
 from rockdove.core import directory as module
 from rockdove.core.directory import Directory
 from rockdove.store.memory.accounts import MemoryAccounts
+from tests.protocol.virtual import Gate
 
 
 class CountedAccounts(MemoryAccounts):
-    """Counts look-ups."""
+    """Counts look-ups, whose answers a test may hold back on their way."""
 
     def __init__(self) -> None:
         super().__init__()
         self.lookups: Counter[Any] = Counter()
+        self.gate: Gate | None = None
 
     async def tenant(self, org: str, appkey: str) -> Any:
         self.lookups[org, appkey] += 1
-        return await super().tenant(org, appkey)
+        return await self._on_its_way(await super().tenant(org, appkey))
 
     async def user(self, tenant: int, name: str) -> Any:
         self.lookups[tenant, name] += 1
-        return await super().user(tenant, name)
+        return await self._on_its_way(await super().user(tenant, name))
+
+    async def _on_its_way(self, answer: Any) -> Any:
+        if self.gate is not None:
+            await self.gate
+        return answer
 
 
 @pytest.fixture
@@ -57,6 +64,20 @@ def test_after_a_change_everything_is_looked_up_again(accounts: CountedAccounts)
     assert run(directory.user(1, "alice")).password_hash == ""  # type: ignore[union-attr]
     directory.forget()
     assert run(directory.user(1, "alice")).password_hash == "new"  # type: ignore[union-attr]
+
+
+def test_an_answer_that_a_change_has_overtaken_is_not_remembered(accounts: CountedAccounts) -> None:
+    directory = Directory(accounts)
+    for ask in (lambda: directory.user(1, "alice"), lambda: directory.tenant("default", "default")):
+        accounts.gate = Gate()
+        asking = ask()
+        asking.send(None)
+        directory.forget()
+        accounts.gate.open()
+        with pytest.raises(StopIteration):
+            asking.send(None)
+        run(ask())
+    assert accounts.lookups == {(1, "alice"): 2, ("default", "default"): 2}
 
 
 def test_the_memory_is_bounded(accounts: CountedAccounts, monkeypatch: pytest.MonkeyPatch) -> None:
