@@ -1,6 +1,7 @@
 """One node: the parts of the core put together."""
 
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.deadlines import SLOT_MS, Deadlines
@@ -10,7 +11,7 @@ from rockdove.core.dispatch import Dispatch
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
-from rockdove.core.records import Device, Draft, Outcome, Tenant, User, UserState
+from rockdove.core.records import AccountChanges, Device, Draft, Outcome, Tenant, User, UserState
 from rockdove.core.registry import Registry
 from rockdove.core.retention import Retention
 from rockdove.core.services.message import MessageService
@@ -116,22 +117,35 @@ class Node:
     # -- regularly
 
     def _sweep(self) -> None:
-        self.deadlines.run(self.scheduler.now_ms())
         self.scheduler.later(SLOT_MS, self._sweep)
+        self.deadlines.run(self.scheduler.now_ms())
 
     def _watch_accounts(self) -> None:
-        self.scheduler.spawn(self._follow_accounts())
-        self.scheduler.later(ACCOUNTS_MS, self._watch_accounts)
+        self._repeat(self._follow_accounts(), ACCOUNTS_MS, self._watch_accounts)
 
     def _retain(self) -> None:
-        self.scheduler.spawn(self._retention.step(self.scheduler.now_ms()))
-        self.scheduler.later(self.settings.maintenance_ms, self._retain)
+        self._repeat(self._retention.step(self.scheduler.now_ms()), self.settings.maintenance_ms, self._retain)
+
+    def _repeat(self, work: Coroutine[Any, Any, None], pause_ms: int, again: Callable[[], None]) -> None:
+        """Never two at a time, however slow the store is; and again after a failure, too."""
+
+        async def run() -> None:
+            try:
+                await work
+            except Exception:
+                self.scheduler.later(pause_ms, again)
+                raise
+            self.scheduler.later(pause_ms, again)
+
+        self.scheduler.spawn(run())
 
     async def _follow_accounts(self) -> None:
         changes = await self._accounts.changes(self._accounts_position)
-        first, self._accounts_position = self._accounts_position < 0, changes.position
-        if first or not (changes.tenants or changes.users):
-            return
+        if self._accounts_position >= 0 and (changes.tenants or changes.users):
+            await self._apply(changes)
+        self._accounts_position = changes.position  # not earlier: what fails is done again
+
+    async def _apply(self, changes: AccountChanges) -> None:
         self._directory.forget()
         for session in self.registry:
             session.routes.clear()
