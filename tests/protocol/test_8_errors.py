@@ -1,13 +1,18 @@
 """Protocol §8: errors, and what nobody may do to others."""
 
+import socket
 from collections.abc import Callable
+from contextlib import closing
 from random import Random
+from select import select
 
 import pytest
 
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
-from tests.protocol.client import Client
+from tests.protocol.client import PASSWORD, Client
+from tests.protocol.real import RealWorld
+from tests.protocol.storage import MemoryStorage
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
 from tests.protocol.world import OTHER_TENANT, World, add_users, change_tenant, change_user, live, password_hash
 from tests.raw import acknowledging, framed, sending, text_message, text_of
@@ -256,3 +261,21 @@ def test_another_tenants_names_are_told_by_no_error(world: World, alice: Client)
         return [answer.SerializeToString(deterministic=True).replace(name.encode(), b"NAME") for answer in found]
 
     assert answers("erin") == answers("eric")
+
+
+def test_the_network_holds_back_one_who_does_not_read_his_answers() -> None:
+    """On a real connection: the server stops taking what he writes, long before it is much."""
+    with closing(RealWorld(MemoryStorage())) as world:
+        alice = live(world, "alice")
+        alice.say_all("bob", ["x" * 16_000] * 8)
+        pull = pb.Sync(pull=pb.Pull(peer="bob")).SerializeToString()
+        requests = framed(pb.Command(request=pb.Request(type=pb.SYNC, payload=pull, seqid=1))) * 10_000
+        with socket.create_connection(("127.0.0.1", world.port)) as connection:
+            connect = pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD, device="deaf")
+            connection.sendall(framed(pb.Command(connect=connect)))
+            connection.setblocking(False)
+            written = 0
+            while select([], [connection], [], 1)[1]:
+                written += connection.send(requests)
+                assert written < 50_000_000
+        assert alice.ping()
