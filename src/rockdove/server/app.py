@@ -56,6 +56,7 @@ class _Server:
         self._config = config
         self._log = log
         self._stop = asyncio.Event()
+        self._over = asyncio.Event()  # everything is stored, or nothing will be any more
         self._exit_code = 0
         self._ready = False
         self._listeners: list[Listener] = []
@@ -138,6 +139,7 @@ class _Server:
             self._log.warning("store_failed", reason=str(error), action="the server stops")
             self._exit_code = 1
             self._stop.set()
+            self._over.set()
             return
         try:
             raise error
@@ -158,9 +160,8 @@ class _Server:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.01)
-        stored = asyncio.Event()
-        node.commit.then(lambda _: stored.set())
-        await stored.wait()
+        node.commit.then(lambda _: self._over.set())
+        await self._over.wait()
 
 
 def _open_files_limit() -> int:

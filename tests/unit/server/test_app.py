@@ -1,0 +1,35 @@
+"""How a server ends."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rockdove.core.errors import StoreFailed
+from rockdove.server.app import _Server
+from rockdove.server.config import Config
+from tests.protocol.virtual import Journal
+
+
+class FailingNode:
+    """The store fails while clients are told that the server stops: what waits for a commit waits for ever."""
+
+    def __init__(self, on_failure: Callable[[Exception], None]) -> None:
+        self.commit = self
+        self._on_failure = on_failure
+
+    def drain(self) -> None:
+        self._on_failure(StoreFailed("fsync"))
+
+    def then(self, call: Callable[[Any], None]) -> None:
+        pass
+
+
+def test_a_store_that_fails_while_the_server_stops_does_not_keep_it_from_stopping(tmp_path: Path) -> None:
+    async def stop() -> None:
+        server = _Server(Config(data=tmp_path), Journal())
+        async with asyncio.timeout(10):
+            await server._drain(FailingNode(server._failed))  # type: ignore[arg-type]
+        assert server._exit_code == 1
+
+    asyncio.run(stop())
