@@ -135,6 +135,12 @@ def test_a_server_that_stops_says_so_and_finishes_what_it_has_taken(virtual: Vir
     assert [text_of(message) for message in live(virtual, "bob").messages()] == ["two"]
 
 
+def test_a_server_that_stops_says_so_also_to_those_who_have_not_logged_in(virtual: VirtualWorld) -> None:
+    newcomer = virtual.connect()
+    virtual.node.drain()
+    assert newcomer.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
+
+
 # ---------------------------------------------------------------- attackers
 
 

@@ -50,6 +50,7 @@ class Node:
         self._accounts_position = -1
         msgids = MsgidSource(0, store.last_msgid)
         self.registry = Registry()
+        self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
         self.commit = GroupCommit(store, scheduler, msgids, log)
         self.fanout = Fanout(self.registry, self.commit)
@@ -74,11 +75,13 @@ class Node:
 
     def connect(self, link: Link, address: str) -> Session:
         """A connection was made; `address` is where it comes from, without the port."""
-        return Session(self, link, address, self.scheduler.now_ms())
+        session = Session(self, link, address, self.scheduler.now_ms())
+        self.arrivals.add(session)
+        return session
 
     def drain(self) -> None:
         """Tell every client that the server stops; what was taken is finished first."""
-        for session in self.registry:
+        for session in (*self.registry, *self.arrivals):
             session.end(pb.SERVER_SHUTDOWN, "the server stops: reconnect after a random pause")
         self.commit.write_cursors()
 

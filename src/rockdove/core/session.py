@@ -235,6 +235,7 @@ class Session:
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
         self._state = State.LIVE
+        node.arrivals.discard(self)
         self._decoder.limit = node.settings.max_frame_bytes
         self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
         node.commit.see(device.id)
@@ -394,6 +395,7 @@ class Session:
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:
             self._node.commit.see(self.outbound.device)
+        self._node.arrivals.discard(self)
         self._state = state
         self.outbound.live = False
 
