@@ -10,6 +10,7 @@ from rockdove.core.node import Node
 from rockdove.core.session import Session
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
+from rockdove.wire.limits import LOGIN_MS
 
 BACKLOG: Final = 4096  # connections that the kernel holds while we are busy
 UNSENT_BYTES: Final = 64 * 1024  # beyond this the client counts as not reading
@@ -29,7 +30,10 @@ class Listener:
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; returns the port, which matters when port 0 was asked for. Raises OSError."""
         loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(self._accept, host, port, ssl=tls, backlog=BACKLOG)
+        handshake_seconds = LOGIN_MS / 1000 if tls else None  # else a minute, in which nobody counts the connection
+        self._server = await loop.create_server(
+            self._accept, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_seconds
+        )
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
