@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import os
 import resource
 import secrets
 import signal
+import sqlite3
 from collections.abc import Coroutine
 from contextlib import ExitStack
 from typing import Any, Final
@@ -40,8 +42,13 @@ def run(config: Config) -> int:
 
     Raises DataDirectoryError and StartError.
     """
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(_Server(config, structlog.get_logger()).serve())
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_Server(config, structlog.get_logger()).serve())
+    except sqlite3.DatabaseError as error:
+        raise StartError(
+            f"the database in {config.data} cannot be read: {error}; look at the disk, or restore a backup"
+        ) from None
 
 
 class Tokens:
@@ -124,7 +131,8 @@ class _Server:
         try:
             port = await starting
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            number = error.errno or 0  # asyncio's own text repeats the address
+            reason = (os.strerror(number) if number > 0 else error.strerror or str(error)).lower()
             raise StartError(f"cannot listen on {address}: {reason}; choose another address with --{transport}") from None
         self._log.info("listening", transport=transport, host=address.host, port=port)
 
