@@ -3,8 +3,7 @@
 from rockdove.auth import app_token, resume
 from rockdove.auth.password import PasswordChecker, decoy_hash
 from rockdove.core.records import Tenant, User, UserState
-
-DAY_MS = 86_400_000
+from rockdove.core.settings import DAY_MS
 
 
 class TokenAuth:

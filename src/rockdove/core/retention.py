@@ -6,9 +6,9 @@ from rockdove.core.errors import StoreUnavailable
 from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Log, Store
 from rockdove.core.records import NO_RETENTION, Span
+from rockdove.core.settings import DAY_MS
 from rockdove.wire.limits import DEDUPLICATION_MS
 
-DAY_MS: Final = 86_400_000
 SPANS: Final = 200  # conversations looked at in one step
 MESSAGES: Final = 500  # deleted in one step, so that nobody waits for it
 

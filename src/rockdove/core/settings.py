@@ -1,8 +1,11 @@
 """What an operator may choose about the core."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from rockdove.wire import limits
+
+DAY_MS: Final = 86_400_000  # operators count in days
 
 
 @dataclass(frozen=True, slots=True)

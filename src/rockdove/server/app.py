@@ -14,11 +14,11 @@ from typing import Any, Final
 import structlog
 import uvloop
 
-from rockdove.auth import DAY_MS, TokenAuth
+from rockdove.auth import TokenAuth
 from rockdove.core.errors import StoreFailed
 from rockdove.core.node import Node
 from rockdove.core.ports import Log
-from rockdove.core.settings import Settings
+from rockdove.core.settings import DAY_MS, Settings
 from rockdove.server.config import Address, Config
 from rockdove.server.scheduler import LoopScheduler
 from rockdove.store.sqlite.accounts import SqliteAccounts

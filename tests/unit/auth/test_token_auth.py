@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from rockdove.auth import DAY_MS, TokenAuth, app_token, password
+from rockdove.auth import TokenAuth, app_token, password
 from rockdove.core.ports import Auth
 from rockdove.core.records import Tenant, User, UserState
+from rockdove.core.settings import DAY_MS
 
 NOW = 1_700_000_000_000
 SHOP = Tenant(1, "acme", "shop", password_cost="light", token_secret=app_token.new_secret())
