@@ -85,7 +85,9 @@ class MemoryStore:
         return [m for m in log.messages.values() if m.seq > after and (not before or m.seq < before)][:limit]
 
     async def newest(self, conversation: int, before: int, limit: int) -> Sequence[Stored]:
-        return (await self.messages(conversation, 0, before, len(self._requests) + (1 << 30)))[-limit:] if limit else []
+        log = self._logs.get(conversation)
+        kept = await self.messages(conversation, 0, before, len(log.messages)) if log else []
+        return kept[max(len(kept) - limit, 0) :]
 
     async def last_seq(self, conversation: int) -> int:
         log = self._logs.get(conversation)
