@@ -44,7 +44,7 @@ def add(
         check_name("user", name)
         people = {name: _read_password(name, password_stdin)}
     else:
-        raise wrong_usage("give either NAME with --password-stdin or --from-file FILE")
+        raise wrong_usage("give either NAME, with or without --password-stdin, or --from-file FILE alone")
     with open_accounts(data) as accounts:
         asyncio.run(_add(accounts, org, app, people))
     added = next(iter(people)) if len(people) == 1 else f"{len(people)} users"
