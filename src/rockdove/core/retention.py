@@ -21,6 +21,7 @@ class Retention:
         self._device_expiry_ms = device_expiry_ms
         self._log = log
         self._after = 0  # the conversation that the last step ended with
+        self._waits = False  # the store refused the last step
 
     async def step(self, now_ms: int) -> None:
         """Do a bounded piece of the work; call it now and then."""
@@ -34,8 +35,11 @@ class Retention:
                 if left <= 0:
                     self._after = span.conversation - 1  # this one has more
                     break
+            self._waits = False
         except StoreUnavailable as error:
-            self._log.warning("retention_waits", reason=str(error))
+            if not self._waits:  # said once, not with every try
+                self._waits = True
+                self._log.warning("retention_waits", reason=str(error))
 
     async def _cut(self, span: Span, limit: int, now_ms: int) -> int:
         """What is still owed to a device stays; so does, without retention, what awaits somebody's first device."""
