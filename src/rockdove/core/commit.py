@@ -114,8 +114,9 @@ class GroupCommit:
         if self._cursors_now:
             self._cursors_now = False
             acked, self._acked = self._acked, acked
-            for stream in acked:
-                batch.cursors[stream.device, stream.conversation] = stream.cursor
+            for stream in acked:  # of one device there may be two: of this session, and of one before it on a full disk
+                place = stream.device, stream.conversation
+                batch.cursors[place] = max(stream.cursor, batch.cursors.get(place, 0))
         if not batch and not then:
             return
         self._batch, self._then = Batch(), []

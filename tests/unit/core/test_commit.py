@@ -256,6 +256,14 @@ def test_reads_and_signs_of_life_are_written_with_the_turn(bench: Bench) -> None
     assert (batch.reads, batch.seen, batch.now_ms) == ({(1, CONVERSATION): 4}, {7}, bench.clock.now_ms())
 
 
+def test_of_two_sessions_of_a_device_the_cursor_further_on_counts(bench: Bench) -> None:
+    earlier, later = stream(9), stream(4)
+    bench.commit.move_cursor(earlier)
+    bench.commit.move_cursor(later)
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert bench.disk.batches[0].cursors == {(7, CONVERSATION): 9}
+
+
 def test_of_two_devices_that_read_in_one_turn_the_one_further_on_counts(bench: Bench) -> None:
     bench.commit.move_read(1, CONVERSATION, 4)
     bench.commit.move_read(1, CONVERSATION, 2)
