@@ -178,7 +178,7 @@ def test_what_is_written_without_a_connection_is_shown_as_pending_and_sent_later
         alice.expect("you: are you there?  … not sent yet")
         alice.expect("1 waiting to be sent")
         start_server(tmp_path / "data", "--tcp", f"127.0.0.1:{port}").port()
-        alice.expect("back")
+        alice.expect("connected again")
         alice.expect("you: are you there?  ·")
     receiving = run_chat("--user", "bob", "--count", "1", environment=chat_environment)
     assert receiving.stdout.endswith("alice: are you there?\n")

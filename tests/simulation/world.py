@@ -391,6 +391,9 @@ class _Outside:
     def info(self, event: str, **fields: object) -> None:
         pass
 
+    def error(self, event: str, **fields: object) -> None:
+        self.warning(event, **fields)
+
     def warning(self, event: str, **fields: object) -> None:
         self._world.note(f"log: {event} {fields}")
 

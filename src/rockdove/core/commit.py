@@ -44,6 +44,10 @@ class GroupCommit:
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
         self.on_failure: Callable[[StoreFailed], None] = _unset  # the node must stop
 
+    def stop(self) -> None:
+        """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
+        self._failed = True
+
     # -- what a turn collects
 
     def send(self, draft: Draft) -> None:
@@ -149,7 +153,7 @@ class GroupCommit:
         elif isinstance(error, StoreUnavailable):
             self._put_back(batch, acked, error)
         else:
-            self._failed = True
+            self.stop()
             self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
             return
         for call in then:

@@ -188,5 +188,8 @@ class Log(Protocol):
     def warning(self, event: str, **fields: object) -> object:
         """Somebody should look some day."""
 
+    def error(self, event: str, **fields: object) -> object:
+        """Somebody must look now."""
+
     def exception(self, event: str, **fields: object) -> object:
         """A bug of ours; called while the exception is being handled."""

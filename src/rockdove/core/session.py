@@ -46,6 +46,8 @@ class Session:
         "_heard_ms",
         "_input_paused",
         "_link",
+        "_look_due",
+        "_looking",
         "_node",
         "_reading",
         "_seen_ms",
@@ -54,6 +56,7 @@ class Session:
         "_waiting",
         "address",
         "check_ms",
+        "check_slot",
         "credential_version",
         "device_name",
         "name",
@@ -82,6 +85,8 @@ class Session:
         self._stalled_ms = NEVER  # when the client stopped reading
         self._waiting = False  # a request is being served: later ones wait
         self._reading = False
+        self._look_due = False  # a heartbeat came since the last look into the store
+        self._looking = False
         self._input_paused = False
         self.uncommitted = 0  # messages taken and not yet answered
         self.user = 0
@@ -91,6 +96,7 @@ class Session:
         self.rate: MessageRate | None = None
         self.routes: dict[bytes, int] = {}  # recipients that are known to be allowed: their conversation
         self.check_ms = NEVER
+        self.check_slot = -1
         node.deadlines.watch(self, now_ms + LOGIN_MS)
 
     @property
@@ -141,7 +147,7 @@ class Session:
                     self._take(codec.decode(frame))
                 if self._waiting or not outbound.live:
                     break
-                if not budget:
+                if not budget or self.uncommitted >= FRAMES_PER_TURN:
                     self._next_turn()
                     break
             else:
@@ -206,6 +212,8 @@ class Session:
 
     def _take_over(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
         """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
+        if self._state is not State.AWAITING_LOGIN:  # gone while the password was being checked
+            return
         node = self._node
         older = node.registry.of_device(user.id, connect.device)
         if older is not None:
@@ -241,8 +249,12 @@ class Session:
         node.commit.see(device.id)
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
-        await self._look()
-        await node.recheck(self)  # the account may have changed while the password was being checked
+        try:
+            await self._look()
+            await node.recheck(self)  # the account may have changed while the password was being checked
+        except Exception:
+            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
+            raise
         self.go_on()
 
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
@@ -298,7 +310,19 @@ class Session:
     def _ping(self, _: pb.Command) -> None:
         self._node.commit.write_cursors()
         self.outbound.write(codec.frame(pb.Command(version=1, pong=pb.Pong(server_time=self._node.scheduler.now_ms()))))
-        self._node.scheduler.spawn(self._look())
+        self._look_due = True
+        if not self._looking:
+            self._looking = True
+            self._node.scheduler.soon(lambda: self._node.scheduler.spawn(self._look_while_due()))
+
+    async def _look_while_due(self) -> None:
+        """One look for all the heartbeats of a turn, and one at a time."""
+        try:
+            while self._look_due and self.live:
+                self._look_due = False
+                await self._look()
+        finally:
+            self._looking = False
 
     async def _look(self) -> None:
         """Look in the store for whatever this device has not got (protocol §5 Backlog, Heartbeat)."""
@@ -390,6 +414,7 @@ class Session:
     def link_lost(self) -> None:
         """The connection is gone. What was taken from it is still stored."""
         self._leave(State.CLOSED)
+        self._node.deadlines.forget(self)
         self._node.registry.remove(self, self.user)
 
     def _leave(self, state: State) -> None:

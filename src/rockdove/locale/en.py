@@ -27,7 +27,7 @@ TEXTS: Final = {
     "waiting": "no connection, next try in {seconds} s",
     "connecting": "no connection, trying again now",
     "no_answer": "the server does not answer; try again later",
-    "back": "back",
+    "back": "connected again",
     "restored": "the server was restored from a copy: newer messages may be gone",
     "still_unsent": "{count} not sent yet; they go out the next time you chat from here",
     "unsent": "{count} waiting to be sent",

@@ -24,8 +24,8 @@ TEXTS: Final = {
     "unread": "{count} 条新消息",
     # the connection
     "lost": "连接断开，{seconds} 秒后重试",
-    "waiting": "没有连接，{seconds} 秒后重试",
-    "connecting": "没有连接，正在重试",
+    "waiting": "未连接，{seconds} 秒后重试",
+    "connecting": "未连接，正在重试",
     "no_answer": "服务器没有响应，请稍后再试",
     "back": "已重新连接",
     "restored": "服务器已从备份恢复：较新的消息可能已丢失",

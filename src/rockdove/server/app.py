@@ -65,6 +65,7 @@ class _Server:
         self._stop = asyncio.Event()
         self._over = asyncio.Event()  # everything is stored, or nothing will be any more
         self._exit_code = 0
+        self._node: Node | None = None
         self._ready = False
         self._listeners: list[Listener] = []
         self._max_connections = config.max_connections or _open_files_limit() - RESERVED_FILES
@@ -79,7 +80,9 @@ class _Server:
             auth = TokenAuth(await accounts.signing_key(), self._config.resume_token_days)
             stack.callback(auth.close)
             loop = asyncio.get_running_loop()
-            node = Node(self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log)
+            node = self._node = Node(
+                self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log
+            )
             node.commit.on_failure = self._failed
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
@@ -144,8 +147,10 @@ class _Server:
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StoreFailed):
             # What the disk holds is no longer known: acknowledge nothing more, and let a restart find out.
-            self._log.warning("store_failed", reason=str(error), action="the server stops")
+            self._log.error("store_failed", reason=str(error), action="the server stops")
             self._exit_code = 1
+            if self._node is not None:
+                self._node.commit.stop()
             self._stop.set()
             self._over.set()
             return

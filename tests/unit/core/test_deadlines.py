@@ -1,5 +1,6 @@
 """Sessions are looked at soon after they asked for it, and not before."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,7 +12,7 @@ class Watched:
 
     def __init__(self) -> None:
         self.check_ms = 1 << 62
-        self.closed = False
+        self.check_slot = -1
         self.checks: list[int] = []
 
     def check(self, now_ms: int) -> None:
@@ -55,10 +56,10 @@ def test_a_session_that_put_its_time_off_is_not_checked_at_the_old_one() -> None
     assert session.checks == [6_000]
 
 
-def test_a_closed_session_is_not_checked() -> None:
+def test_a_session_that_is_gone_is_not_checked() -> None:
     deadlines, session = Deadlines(), Watched()
     deadlines.watch(session, 1_000)  # type: ignore[arg-type]
-    session.closed = True
+    deadlines.forget(session)  # type: ignore[arg-type]
     deadlines.run(0)
     deadlines.run(10_000)
     assert session.checks == []
@@ -82,3 +83,17 @@ def test_a_clock_that_steps_back_loses_nobody() -> None:
         deadlines.run(now_ms)
     assert len(session.checks) == 1
     assert session.checks[0] >= 101_000
+
+
+def test_a_fault_of_one_session_leaves_the_others_for_the_next_time() -> None:
+    class Faulty(Watched):
+        def check(self, now_ms: int) -> None:
+            raise ZeroDivisionError
+
+    deadlines, sessions = Deadlines(), [Faulty(), Watched(), Watched()]
+    for session in sessions:
+        deadlines.watch(session, 1_000)  # type: ignore[arg-type]
+    with pytest.raises(ZeroDivisionError):
+        deadlines.run(2_000)
+    deadlines.run(2_500)
+    assert [len(session.checks) for session in sessions] == [0, 1, 1]

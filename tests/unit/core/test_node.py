@@ -18,7 +18,7 @@ class Faulty:
     """A session whose deadline meets a bug."""
 
     check_ms = 0
-    closed = False
+    check_slot = -1
 
     def check(self, now_ms: int) -> None:
         raise ZeroDivisionError

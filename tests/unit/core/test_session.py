@@ -1,0 +1,86 @@
+"""What one session may not do to itself or to others."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import pytest
+
+from rockdove.core.records import Batch
+from rockdove.core.session import FRAMES_PER_TURN
+from rockdove.wire import im_pb2 as pb
+from tests.protocol.client import PASSWORD
+from tests.protocol.storage import MemoryStorage
+from tests.protocol.virtual import Gate, VirtualWorld, socket_of
+from tests.protocol.world import live
+from tests.raw import sending, text_message
+
+
+@pytest.fixture
+def world() -> Iterator[VirtualWorld]:
+    world = VirtualWorld(MemoryStorage())
+    yield world
+    world.close()
+
+
+def test_a_login_whose_connection_is_gone_ends_no_other_session(world: VirtualWorld) -> None:
+    world.passwords.gate = gate = Gate()
+    gone = world.connect()
+    gone.write(pb.Command(connect=pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD)))
+    socket_of(gone).hang_up()
+    world.clock.settle()
+    world.passwords.gate = None
+    alice = live(world, "alice")
+    gate.open()
+    world.clock.settle()
+    assert alice.ping().server_time
+
+
+def test_many_heartbeats_in_a_turn_look_into_the_store_once(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    looks = []
+    owed = world.store.owed
+
+    async def counted(user: int, device: int) -> Sequence[int]:
+        looks.append(device)
+        found: Sequence[int] = await owed(user, device)
+        return found
+
+    world.store.owed = counted
+    alice.write(*[pb.Command(ping=pb.Ping())] * 100)
+    world.clock.settle()
+    assert len(alice.everything()) == 100
+    assert len(looks) == 1
+
+
+def test_a_fault_while_the_backlog_is_looked_up_ends_the_login(world: VirtualWorld) -> None:
+    async def broken(user: int, device: int) -> Sequence[int]:
+        raise ZeroDivisionError
+
+    world.store.owed = broken
+    client = world.connect()
+    client.write(pb.Command(connect=pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD)))
+    world.clock.settle()
+    farewell = client.farewell()
+    assert farewell is not None
+    assert farewell.code == pb.SERVER_SHUTDOWN
+    world.journal.faults.clear()
+
+
+def test_a_session_puts_a_bounded_number_of_messages_into_one_batch_however_slow_the_store(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    alice.say("bob", "so that the way is known")
+    sizes = []
+    commit = world.store.commit
+
+    def measured(batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        sizes.append(len(batch.messages))
+        commit(batch, done)
+
+    world.store.commit = measured
+    world.store.holds = True
+    for _ in range(50):
+        alice.write(*(sending(alice.next_seqid(), text_message("bob", "flood")) for _ in range(100)))
+        world.clock.settle()
+    world.store.release()
+    world.clock.settle()
+    assert sum(sizes) >= 5_000
+    assert max(sizes) <= FRAMES_PER_TURN
