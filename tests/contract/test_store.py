@@ -115,6 +115,16 @@ def test_retry_gets_the_first_place_after_a_restart(desk: Desk) -> None:
     assert desk.seqs() == list(range(1, 12))
 
 
+def test_what_was_stored_under_a_key_is_told_without_storing(desk: Desk) -> None:
+    draft = desk.send(7)
+    assert run(desk.store.earlier(desk.phone, 7)) == (draft.msgid, draft.seq, draft.digest)
+    assert run(desk.store.earlier(desk.phone, 8)) is None
+    assert run(desk.store.earlier(desk.laptop, 7)) is None
+    desk.backend.restart(clean=False)
+    assert run(desk.store.earlier(desk.phone, 7)) == (draft.msgid, draft.seq, draft.digest)
+    assert desk.seqs() == [1]
+
+
 def test_retry_within_one_batch_is_found(desk: Desk) -> None:
     first, retry, other = desk.draft(1), desk.draft(1), desk.draft(1, "something else")
     assert desk.commit(first, retry, other) is None

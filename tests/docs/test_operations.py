@@ -32,7 +32,7 @@ PAGE = read("docs/operations.md")
 SOURCES = Path(rockdove.__file__).parent
 FAR_MS = 4_000_000_000_000
 SECRET = "x" * 43
-LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "exception": "error"}
+LEVELS = {"debug": "debug", "info": "info", "warning": "warning", "error": "error", "exception": "error"}
 
 
 def unquoted(cell: str) -> str:

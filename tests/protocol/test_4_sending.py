@@ -402,6 +402,20 @@ def test_a_user_made_while_the_server_runs_can_be_written_to(virtual: VirtualWor
     assert code_name(alice.send(text_message("newcomer", "x"))) == "OK"
 
 
+def test_a_retry_is_answered_as_before_whatever_has_become_of_the_receiver(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    sent = alice.say("bob", "stored", seqid=777)
+    change_tenant(virtual, strangers=False)
+    virtual.clock.advance(1_500)
+    assert alice.say("bob", "stored", seqid=777) == sent
+    assert code_name(alice.send(text_message("bob", "other"), 777)) == "ALREADY_EXISTS"
+    assert code_name(alice.send(text_message("bob", "new"), 778)) == "PERMISSION_DENIED"
+    change_user(virtual, "bob", state=UserState.REMOVED)
+    virtual.clock.advance(1_500)
+    assert alice.say("bob", "stored", seqid=777) == sent
+    assert code_name(alice.send(text_message("bob", "new"), 779)) == "NOT_FOUND"
+
+
 def test_strangers_may_not_write_where_the_tenant_does_not_want_it(virtual: VirtualWorld) -> None:
     alice, bob = live(virtual, "alice"), live(virtual, "bob")
     alice.say("bob", "hello")

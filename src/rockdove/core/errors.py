@@ -1,6 +1,10 @@
 """What can go wrong with a request, as opposed to the bytes that carry it."""
 
+from typing import Final
+
 from rockdove.wire import im_pb2 as pb
+
+REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
 
 
 class Refusal(Exception):

@@ -9,7 +9,6 @@ from rockdove.core.quota import FailedLogins
 from rockdove.core.records import Tenant, User, UserState
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire import names
-from rockdove.wire.limits import CLIENT_TEXT_BYTES
 
 UNIFORM = "the login is not right: check org, appkey, user and password or token"
 
@@ -66,5 +65,3 @@ def _check_names(connect: pb.Connect) -> None:
             raise invalid(f"{field} is not a legal name: use {names.RULE}")
     if not names.is_device(connect.device):
         raise invalid(f"device is not a legal name: use {names.RULE}, or leave it empty")
-    if not names.is_display_text(connect.client):
-        raise invalid(f"client is at most {CLIENT_TEXT_BYTES} bytes of text without control characters: shorten it")

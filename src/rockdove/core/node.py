@@ -54,7 +54,9 @@ class Node:
         self.deadlines = Deadlines()
         self.commit = GroupCommit(store, scheduler, msgids, log)
         self.fanout = Fanout(self.registry, self.commit)
-        self.message = MessageService(self._directory, self.commit, self.fanout, msgids, scheduler, settings.max_frame_bytes)
+        self.message = MessageService(
+            store, self._directory, self.commit, self.fanout, msgids, scheduler, settings.max_frame_bytes
+        )
         self.dispatch = Dispatch(
             self.message,
             SyncService(store, self._directory, settings.max_frame_bytes),

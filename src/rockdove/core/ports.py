@@ -7,6 +7,7 @@ from rockdove.core.records import (
     AccountChanges,
     Batch,
     Device,
+    Earlier,
     Position,
     Span,
     Stored,
@@ -45,6 +46,9 @@ class Store(Protocol):
 
     async def last_seq(self, conversation: int) -> int:
         """The highest seq ever given in this conversation, 0 if none."""
+
+    async def earlier(self, device: int, seqid: int) -> Earlier | None:
+        """What was stored under this key, if anything (protocol §4 Retry is safe)."""
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
         """The device, made when it is new. A new one starts at the highest of its siblings' cursors (protocol §5).

@@ -147,8 +147,21 @@ class Draft:
 
     @property
     def digest(self) -> int:
-        """Tells a retry from other content under the same key, even after the record is gone."""
+        """`digest_of` its content."""
         return crc32(self.body)
+
+
+def digest_of(body: bytes) -> int:
+    """Tells a retry from other content under the same key, even after the record is gone."""
+    return crc32(body)
+
+
+class Earlier(NamedTuple):
+    """A message that was stored under a (device, seqid) key."""
+
+    msgid: int
+    seq: int
+    digest: int  # of its content
 
 
 class Batch:

@@ -5,7 +5,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.outbound import Outbound
-from rockdove.core.errors import Refusal, StoreUnavailable
+from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.ports import Link
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Draft, Outcome, Tenant, User
@@ -15,6 +15,7 @@ from rockdove.wire.codec import scan_ack, scan_send
 from rockdove.wire.errors import ProtocolError, broken
 from rockdove.wire.framing import FrameDecoder
 from rockdove.wire.limits import FRAME_BYTES_BEFORE_LOGIN, FRAME_FINISH_MS, LOGIN_MS, STALLED_READER_MS
+from rockdove.wire.names import display_text
 
 if TYPE_CHECKING:
     from rockdove.core.node import Node
@@ -23,7 +24,6 @@ FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the other
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
 LINGER_MS: Final = 2_000  # for the last frame to leave
 NEVER: Final = 1 << 62
-REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
 OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
 NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
 
@@ -224,7 +224,7 @@ class Session:
         node = self._node
         now_ms = node.scheduler.now_ms()
         try:
-            device = await node.store.open_device(user.id, connect.device, connect.client, now_ms)
+            device = await node.store.open_device(user.id, connect.device, display_text(connect.client), now_ms)
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
             return
@@ -274,9 +274,11 @@ class Session:
     def _request(self, command: pb.Command) -> None:
         request = command.request
         self._waiting = True
-        if not self.uncommitted or (request.type == pb.MESSAGE and not request.opts):
+        if request.type == pb.MESSAGE and not (request.opts and self.uncommitted):
             self._node.scheduler.spawn(self._node.dispatch.serve(self, request))
-        else:  # it shall see what was sent before it, or, a transient message, not overtake that
+        else:
+            # A transient message must not overtake those sent before it. Everything else shall see them, and may be dear:
+            # one in a turn, so that nobody waits for another's flood.
             self._node.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
 
     def answer(self, frame: bytes) -> None:

@@ -19,6 +19,7 @@ def is_device(text: str) -> bool:
     return not text or is_name(text)
 
 
-def is_display_text(text: str) -> bool:
-    """Whether `text` may be shown as somebody's free text: at most 128 bytes, nothing unprintable."""
-    return len(text.encode()) <= CLIENT_TEXT_BYTES and not any(ord(c) < 32 or 127 <= ord(c) < 160 for c in text)
+def display_text(text: str) -> str:
+    """Somebody's free text as it may be shown: without control characters, cut to 128 bytes of UTF-8."""
+    shown = "".join(c for c in text if not (ord(c) < 32 or 127 <= ord(c) < 160))
+    return shown.encode()[:CLIENT_TEXT_BYTES].decode(errors="ignore")

@@ -1,10 +1,11 @@
 """What one session may not do to itself or to others."""
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import pytest
 
-from rockdove.core.records import Batch
+from rockdove.core.records import Batch, Summary
 from rockdove.core.session import FRAMES_PER_TURN
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD
@@ -63,6 +64,28 @@ def test_a_fault_while_the_backlog_is_looked_up_ends_the_login(world: VirtualWor
     assert farewell is not None
     assert farewell.code == pb.SERVER_SHUTDOWN
     world.journal.faults.clear()
+
+
+def test_a_flood_of_other_requests_is_served_one_in_a_turn(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    served = [0]
+    summaries, turn = world.store.summaries, world.clock.turn
+
+    async def counted(*query: Any) -> Sequence[Summary]:
+        served[-1] += 1
+        found: Sequence[Summary] = await summaries(*query)
+        return found
+
+    def next_turn() -> None:
+        served.append(0)
+        turn()
+
+    world.store.summaries, world.clock.turn = counted, next_turn
+    listing = pb.Sync(conversations=pb.ListConversations()).SerializeToString()
+    alice.write(*(pb.Command(request=pb.Request(type=pb.SYNC, seqid=n, payload=listing)) for n in range(1, 200)))
+    world.clock.settle()
+    assert sum(served) == 199
+    assert max(served) == 1
 
 
 def test_a_session_puts_a_bounded_number_of_messages_into_one_batch_however_slow_the_store(world: VirtualWorld) -> None:

@@ -37,4 +37,9 @@ def test_only_a_device_may_be_empty() -> None:
 @given(st.text(max_size=140))
 def test_free_text_is_at_most_128_bytes_without_control_characters(text: str) -> None:
     controls = [chr(code) for code in (*range(32), *range(127, 160))]
-    assert names.is_display_text(text) == (len(text.encode()) <= 128 and not any(c in text for c in controls))
+    shown = names.display_text(text)
+    assert len(shown.encode()) <= 128
+    assert not any(c in shown for c in controls)
+    without = "".join(c for c in text if c not in controls)
+    assert without.startswith(shown)
+    assert shown == without or len(shown.encode()) > 124

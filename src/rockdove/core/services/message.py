@@ -7,11 +7,11 @@ from google.protobuf.message import DecodeError, Message
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
-from rockdove.core.errors import Refusal, invalid, not_found
+from rockdove.core.errors import REUSED_SEQID, Refusal, invalid, not_found
 from rockdove.core.msgid import MsgidSource, timestamp_field
 from rockdove.core.policy import may_write
-from rockdove.core.ports import Scheduler
-from rockdove.core.records import Draft, single_conversation
+from rockdove.core.ports import Scheduler, Store
+from rockdove.core.records import Draft, digest_of, single_conversation
 from rockdove.wire import codec, names
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import CONTENT_BYTES, MENTIONS, OPTIONS, TEXT_BYTES
@@ -38,6 +38,7 @@ class MessageService:
 
     def __init__(
         self,
+        store: Store,
         directory: Directory,
         commit: GroupCommit,
         fanout: Fanout,
@@ -45,6 +46,7 @@ class MessageService:
         scheduler: Scheduler,
         max_frame_bytes: int,
     ) -> None:
+        self._store = store
         self._directory = directory
         self._commit = commit
         self._fanout = fanout
@@ -57,7 +59,7 @@ class MessageService:
         conversation = session.routes.get(to)
         if conversation is None or session.rate is not None or len(body) > self._max_bytes:
             return False
-        self._store(session, conversation, seqid, body)
+        self._take(session, conversation, seqid, body)
         return True
 
     async def send(self, session: "Session", request: pb.Request) -> bytes | None:
@@ -70,21 +72,36 @@ class MessageService:
         if len(request.opts) > OPTIONS:
             raise invalid(f"opts has {len(request.opts)} entries, at most {OPTIONS} are read")
         message = _parse(request.payload)
-        receiver = await self._directory.user(session.tenant.id, message.to)
-        user = may_write(session.tenant, session.user, message.to, receiver)
-        conversation = single_conversation(session.user, user)
         body = codec.canonical(message)
         if len(body) > self._max_bytes:
             raise invalid(f"the message is {len(body)} bytes, at most {self._max_bytes} are allowed")
-        if request.opts and not all(option.offline for option in request.opts):
+        transient = bool(request.opts) and not all(option.offline for option in request.opts)
+        receiver = await self._directory.user(session.tenant.id, message.to)
+        try:
+            user = may_write(session.tenant, session.user, message.to, receiver)
+        except Refusal as refusal:
+            if transient:
+                raise
+            return await self._repeat(session, request.seqid, body, refusal)
+        conversation = single_conversation(session.user, user)
+        if transient:
             return self._pass_on(session, conversation, request.seqid, body)
         if len(session.routes) >= ROUTES:
             session.routes.clear()
         session.routes[message.to.encode()] = conversation
-        self._store(session, conversation, request.seqid, body)
+        self._take(session, conversation, request.seqid, body)
         return None
 
-    def _store(self, session: "Session", conversation: int, seqid: int, body: bytes) -> None:
+    async def _repeat(self, session: "Session", seqid: int, body: bytes, refusal: Refusal) -> bytes:
+        """Answer the retry of what was allowed when it was stored; else raise `refusal` (protocol §4 Retry is safe)."""
+        earlier = await self._store.earlier(session.outbound.device, seqid) if seqid else None
+        if earlier is None:
+            raise refusal
+        if earlier.digest != digest_of(body):
+            raise Refusal(pb.ALREADY_EXISTS, REUSED_SEQID)
+        return codec.sent(seqid, earlier.msgid, earlier.seq, timestamp_field(earlier.msgid))
+
+    def _take(self, session: "Session", conversation: int, seqid: int, body: bytes) -> None:
         session.uncommitted += 1
         self._commit.send(
             Draft(

@@ -9,6 +9,7 @@ from rockdove.core.records import (
     Batch,
     Device,
     Draft,
+    Earlier,
     Outcome,
     Position,
     Span,
@@ -92,6 +93,10 @@ class MemoryStore:
     async def last_seq(self, conversation: int) -> int:
         log = self._logs.get(conversation)
         return log.last_seq if log else 0
+
+    async def earlier(self, device: int, seqid: int) -> Earlier | None:
+        request = self._requests.get((device, seqid))
+        return Earlier(request.msgid, request.seq, request.digest) if request else None
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:  # noqa: ARG002
         device = self._devices.get((user, name))

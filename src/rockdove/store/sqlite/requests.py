@@ -38,7 +38,7 @@ class Requests:
         if free[0] < seqid < free[1]:
             self._free[device] = (seqid, free[1])
             return None
-        earlier = self._find(device, seqid, tails)
+        earlier = self.find(device, seqid, tails)
         if earlier is None:
             searches = self._searches[device] = self._searches.get(device, 0) + 1
             if searches & (searches - 1) == 0:  # ever rarer for one whose seqids have no order
@@ -57,7 +57,8 @@ class Requests:
         if len(self._searches) > REMEMBERED:
             self._searches.clear()
 
-    def _find(self, device: int, seqid: int, tails: Sequence[Tail]) -> Request | None:
+    def find(self, device: int, seqid: int, tails: Sequence[Tail]) -> Request | None:
+        """The request with this key, if there was one."""
         for tail in tails:
             request = tail.requests.get(device, {}).get(seqid)
             if request is not None:

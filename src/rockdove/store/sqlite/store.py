@@ -9,6 +9,7 @@ from rockdove.core.records import (
     Batch,
     Device,
     Draft,
+    Earlier,
     Position,
     Span,
     Stored,
@@ -94,6 +95,10 @@ class SqliteStore:
         return self._log.last_seq(conversation)
 
     # -- devices and cursors
+
+    async def earlier(self, device: int, seqid: int) -> Earlier | None:
+        request = self._log.requests.find(device, seqid, self._log.tails)
+        return Earlier(*request) if request else None
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
         execute = self._connection.execute
