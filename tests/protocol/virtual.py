@@ -275,7 +275,7 @@ class Journal:
     def debug(self, event: str, **fields: object) -> None:
         self.events.append((event, fields))
 
-    info = warning = debug
+    info = warning = error = debug
 
     def exception(self, event: str, **fields: object) -> None:
         self.faults.append(f"{event} {fields}\n{format_exc()}")

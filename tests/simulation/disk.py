@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
-from rockdove.core.records import Batch, Device, Position, Span, Stored, Summary
+from rockdove.core.records import Batch, Device, Earlier, Position, Span, Stored, Summary
 from rockdove.store.memory.log import MemoryStore
 from tests.simulation.clock import Clock, pause
 
@@ -123,6 +123,9 @@ class NodeStore:
         if self._random.random() < self._habits.unavailable:
             raise StoreUnavailable("the disk is full")
         return await self._read(self._store.open_device, user, name, client, now_ms)
+
+    async def earlier(self, device: int, seqid: int) -> Earlier | None:
+        return await self._read(self._store.earlier, device, seqid)
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         return await self._read(self._store.owed, user, device)
