@@ -53,7 +53,7 @@ class Node:
         self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
         self.commit = GroupCommit(store, scheduler, msgids, log)
-        self.fanout = Fanout(self.registry, self.commit)
+        self.fanout = Fanout(self.registry)
         self.message = MessageService(
             store, self._directory, self.commit, self.fanout, msgids, scheduler, settings.max_frame_bytes
         )

@@ -148,7 +148,7 @@ class Draft:
     @property
     def digest(self) -> int:
         """`digest_of` its content."""
-        return crc32(self.body)
+        return digest_of(self.body)
 
 
 def digest_of(body: bytes) -> int:

@@ -22,22 +22,17 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_inboxes", "_sessions")
+    __slots__ = ("_inboxes",)
 
     def __init__(self) -> None:
         self._inboxes: dict[int, Inbox] = {}
-        self._sessions = 0
 
     def __len__(self) -> int:
-        return self._sessions
+        return sum(len(inbox.sessions) for inbox in self._inboxes.values())
 
     def __iter__(self) -> Iterator["Session"]:
         for inbox in list(self._inboxes.values()):
             yield from list(inbox.sessions)
-
-    def inbox(self, user: int) -> Inbox | None:
-        """The user's inbox while at least one device is here."""
-        return self._inboxes.get(user)
 
     def sessions(self, user: int) -> list["Session"]:
         """The user's live sessions."""
@@ -57,7 +52,6 @@ class Registry:
         if inbox is None:
             inbox = self._inboxes[user] = Inbox(user, name)
         inbox.sessions.append(session)
-        self._sessions += 1
         return inbox
 
     def remove(self, session: "Session", user: int) -> None:
@@ -66,6 +60,5 @@ class Registry:
         if inbox is None or session not in inbox.sessions:
             return
         inbox.sessions.remove(session)
-        self._sessions -= 1
         if not inbox.sessions:
             del self._inboxes[user]

@@ -5,6 +5,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.outbound import Outbound
+from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.ports import Link
 from rockdove.core.quota import MessageRate
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
 LINGER_MS: Final = 2_000  # for the last frame to leave
-NEVER: Final = 1 << 62
 OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
 NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
 
@@ -98,11 +98,6 @@ class Session:
         self.check_ms = NEVER
         self.check_slot = -1
         node.deadlines.watch(self, now_ms + LOGIN_MS)
-
-    @property
-    def closed(self) -> bool:
-        """Whether the connection is gone."""
-        return self._state is State.CLOSED
 
     @property
     def live(self) -> bool:

@@ -1,6 +1,5 @@
 """A committed message to the sessions of everyone in the conversation (protocol §5)."""
 
-from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.window import Stream
 from rockdove.core.records import Draft, peer_of, single_members
 from rockdove.core.registry import Registry
@@ -11,9 +10,8 @@ from rockdove.wire import im_pb2 as pb
 class Fanout:
     """Finds who gets what, among the sessions of this node."""
 
-    def __init__(self, registry: Registry, commit: GroupCommit) -> None:
+    def __init__(self, registry: Registry) -> None:
         self._registry = registry
-        self._commit = commit
 
     def message(self, draft: Draft, now_ms: int) -> None:
         """Push a stored message to every device of the conversation but the sender's own; the frame is built once."""
