@@ -6,10 +6,22 @@ from typing import Any, Protocol
 from rockdove.core.records import (
     AccountChanges,
     Batch,
+    Contact,
     Device,
+    DeviceState,
     Earlier,
+    Effect,
+    Group,
+    JoinRequest,
+    Located,
+    Match,
+    Member,
     Position,
+    Profile,
+    Query,
+    ReadMarks,
     Span,
+    Spans,
     Stored,
     Summary,
     Tenant,
@@ -18,8 +30,68 @@ from rockdove.core.records import (
 )
 
 
-class Store(Protocol):
-    """Logs, cursors and devices. A read sees every commit whose `done` has been called."""
+class View(Protocol):
+    """What permits and rules look at. Within a commit it sees everything before them in the batch."""
+
+    async def last_seq(self, conversation: int) -> int:
+        """The highest seq ever given in this conversation, 0 if none."""
+
+    async def visible(self, user: int, conversation: int) -> Spans:
+        """What the user may see of the log (protocol §7), less what he cleared; empty for who never was in it."""
+
+    async def located(self, msgid: int) -> Located | None:
+        """The message with that msgid, if it was not cut."""
+
+    async def edits(self, msgid: int) -> Sequence[int]:
+        """The msgids of the EDITs of that message."""
+
+    async def group(self, conversation: int) -> Group | None:
+        """The group, also a dissolved one."""
+
+    async def group_named(self, tenant: int, group_id: str) -> Group | None:
+        """The group of that id, also a dissolved one."""
+
+    async def new_group(self) -> int:
+        """A conversation id for the next new group."""
+
+    async def member(self, conversation: int, user: int) -> Member | None:
+        """The user as a present member; None for others, and in a dissolved group."""
+
+    async def join_request(self, conversation: int, user: int) -> JoinRequest | None:
+        """What waits for an admin's answer."""
+
+    async def contact(self, user: int, peer: int) -> Contact:
+        """How `user` sees `peer`; one of version 0 if nothing was ever stored."""
+
+    async def contact_version(self, user: int) -> int:
+        """The highest version in the user's list, 0 if it is empty."""
+
+    async def contact_count(self, user: int) -> int:
+        """How many contacts the user has that are not NONE, blocked ones included."""
+
+    async def device(self, user: int, name: str) -> Device | None:
+        """The user's device of that name."""
+
+
+class Permit(Protocol):
+    """May this message be stored? Asked in the transaction that stores it."""
+
+    async def check(self, view: View, now_ms: int) -> None:
+        """Raises Refusal if not. Writes nothing."""
+
+
+class Rule(Protocol):
+    """Decides on a change, in the transaction that carries it out."""
+
+    async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
+        """What is to be done, in order; nothing when all is as asked for already. `msgids` are those of the change.
+
+        Raises Refusal; then nothing is done.
+        """
+
+
+class Store(View, Protocol):
+    """Logs, cursors, devices, groups, contacts. A read sees every commit whose `done` has been called."""
 
     @property
     def epoch(self) -> int:
@@ -33,9 +105,13 @@ class Store(Protocol):
         """Store `batch` in one durable transaction, then call `done(None)`, at once or later.
 
         In the transaction each draft, in order, gets the next seq of its conversation, or is found to be a
-        retry or a conflict of its (device, seqid) key (protocol §4). On failure nothing at all of the batch is
-        stored, and `done` gets StoreUnavailable (a later batch may succeed) or StoreFailed (stop the node).
-        The core starts the next commit only after `done`.
+        retry or a conflict of its (device, seqid) key (protocol §4), or is refused by its permit. Each change is decided
+        in its place among them: its draft, if any, is looked up as a retry first; then the rule is asked, its effects are
+        carried out, and the draft is stored. What is refused leaves no trace, and its key stays free. Where a rule or permit
+        fails with anything but a Refusal, that one alone is refused as INTERNAL, with the fault as `__cause__`.
+
+        On failure nothing at all of the batch is stored, and `done` gets StoreUnavailable (a later batch may succeed)
+        or StoreFailed (stop the node). The core starts the next commit only after `done`.
         """
 
     async def messages(self, conversation: int, after: int, before: int, limit: int) -> Sequence[Stored]:
@@ -43,9 +119,6 @@ class Store(Protocol):
 
     async def newest(self, conversation: int, before: int, limit: int) -> Sequence[Stored]:
         """The last `limit` messages with seq < `before` (0: no bound), upwards."""
-
-    async def last_seq(self, conversation: int) -> int:
-        """The highest seq ever given in this conversation, 0 if none."""
 
     async def earlier(self, device: int, seqid: int) -> Earlier | None:
         """What was stored under this key, if anything (protocol §4 Retry is safe)."""
@@ -57,7 +130,7 @@ class Store(Protocol):
         """
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
-        """Conversations whose log goes on beyond this device's cursor, those idle longest first."""
+        """Conversations of which the user may see more than this device's cursor covers, those idle longest first."""
 
     async def position(self, user: int, device: int, conversation: int) -> Position:
         """Where the device stands."""
@@ -66,7 +139,57 @@ class Store(Protocol):
         """The user's read cursor, 0 if nothing was read."""
 
     async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
-        """The user's conversations, newest activity first, those after the one with (last_msgid, conversation) `before`."""
+        """The user's conversations, newest activity first, those after the one with (last_msgid, conversation) `before`.
+
+        Groups that the user has left are among them, and end with the last message that he may see.
+        """
+
+    async def hidden(self, user: int, conversation: int, after: int, through: int) -> frozenset[int]:
+        """The seqs in (after, through] that the user has deleted for himself."""
+
+    async def devices(self, user: int) -> Sequence[DeviceState]:
+        """The user's devices, by name."""
+
+    async def kicked_ms(self, user: int, device: str) -> int:
+        """When the device was kicked last (ms since the epoch); 0 for never, and for a device that is not known."""
+
+    # -- groups and contacts
+
+    async def groups_of(self, user: int) -> Sequence[int]:
+        """The groups, not dissolved, that the user is a member of."""
+
+    async def groups(self, user: int, after: int, limit: int) -> Sequence[tuple[Group, Member]]:
+        """The same with all there is to say, by conversation id from above `after`."""
+
+    async def members(self, conversation: int, after: int, limit: int) -> Sequence[tuple[str, Member]]:
+        """Present members and their names, by user id from above `after`; none of a dissolved group."""
+
+    async def admins(self, conversation: int) -> Sequence[int]:
+        """The user ids of the owner and the admins."""
+
+    async def join_requests(self, conversation: int, after: int, limit: int) -> Sequence[tuple[str, JoinRequest]]:
+        """Who waits for an answer, with names, by user id from above `after`."""
+
+    async def read_marks(self, conversation: int, seq: int, after: int, limit: int) -> ReadMarks:
+        """Which present members of a group, who may see the message, have read it; users from above id `after`."""
+
+    async def contacts(self, user: int, since: int, limit: int) -> Sequence[tuple[str, Contact]]:
+        """The user's contacts with a version above `since`, by version, with the names of the others."""
+
+    async def friends(self, user: int) -> Sequence[int]:
+        """Who is FRIEND in the user's list, and not blocked there."""
+
+    # -- search
+
+    async def search(self, user: int, query: Query, limit: int) -> tuple[Sequence[Match], int]:
+        """Messages that match and that the user may see, newest first; and where to go on.
+
+        Sees every stored message. Looks at a bounded number of messages: fewer than `limit` matches do not mean the end. The second
+        value is the `before_msgid` to go on with, 0 at the end.
+        """
+
+    async def index(self, limit: int) -> int:
+        """Take up to `limit` stored messages into the index, so that searches are fast; say how many there were."""
 
     async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
         """Conversations with an id above `after` whose tenant does not keep messages for ever, by id.
@@ -117,6 +240,15 @@ class Accounts(Protocol):
     async def set_user(self, user: int, *, state: UserState | None = None, password_hash: str | None = None) -> None:
         """Change a user. A new password raises `credential_version`; so does removal, which also forgets the hash."""
 
+    async def profiles(self, tenant: int, names: Sequence[str]) -> Sequence[Profile]:
+        """The profiles of those of `names` that are users, by name; removed users are left out."""
+
+    async def find_profiles(self, tenant: int, prefix: str, limit: int) -> Sequence[Profile]:
+        """Users whose name or nickname begins with `prefix`, whatever its case, by name; removed ones are left out."""
+
+    async def set_profile(self, profile: Profile) -> None:
+        """Replace what the user tells others about himself. Durable when it returns."""
+
     async def changes(self, position: int) -> AccountChanges:
         """What changed after `position`, whoever did it; cheap when nothing did. A position of -1 only tells the newest."""
 
@@ -127,14 +259,17 @@ class Accounts(Protocol):
 class Auth(Protocol):
     """Is this token this user's? Slow hashing stays off the loop and is bounded."""
 
-    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+    async def check(
+        self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
         """Whether the token lets `name` in. Takes the same time for unknown tenants and users as for a wrong password.
 
         True for a `user` of None means: the tenant vouches for a user whom we do not know yet (app token).
+        Tokens given to the device before `kicked_ms` (ms since the epoch, 0 for never) are dead; passwords are not.
         Raises Refusal(RESOURCE_EXHAUSTED) when too many checks are waiting.
         """
 
-    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:
+    def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:
         """A token for coming back as this device, and when it expires (ms since the epoch)."""
 
 

@@ -200,11 +200,13 @@ class ContactRef(_message.Message):
     def __init__(self, user: _Optional[str] = ...) -> None: ...
 
 class Conversation(_message.Message):
-    __slots__ = ["acked_seq", "chat", "last", "last_seq", "peer", "peer_read_seq", "read_seq", "unread"]
+    __slots__ = ["acked_seq", "chat", "last", "last_seq", "left", "name", "peer", "peer_read_seq", "read_seq", "unread"]
     ACKED_SEQ_FIELD_NUMBER: _ClassVar[int]
     CHAT_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     LAST_SEQ_FIELD_NUMBER: _ClassVar[int]
+    LEFT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     PEER_FIELD_NUMBER: _ClassVar[int]
     PEER_READ_SEQ_FIELD_NUMBER: _ClassVar[int]
     READ_SEQ_FIELD_NUMBER: _ClassVar[int]
@@ -213,11 +215,13 @@ class Conversation(_message.Message):
     chat: Chat
     last: Message
     last_seq: int
+    left: bool
+    name: str
     peer: str
     peer_read_seq: int
     read_seq: int
     unread: int
-    def __init__(self, chat: _Optional[_Union[Chat, str]] = ..., peer: _Optional[str] = ..., last_seq: _Optional[int] = ..., acked_seq: _Optional[int] = ..., read_seq: _Optional[int] = ..., peer_read_seq: _Optional[int] = ..., unread: _Optional[int] = ..., last: _Optional[_Union[Message, _Mapping]] = ...) -> None: ...
+    def __init__(self, chat: _Optional[_Union[Chat, str]] = ..., peer: _Optional[str] = ..., last_seq: _Optional[int] = ..., acked_seq: _Optional[int] = ..., read_seq: _Optional[int] = ..., peer_read_seq: _Optional[int] = ..., unread: _Optional[int] = ..., last: _Optional[_Union[Message, _Mapping]] = ..., name: _Optional[str] = ..., left: bool = ...) -> None: ...
 
 class Conversations(_message.Message):
     __slots__ = ["items", "next"]
@@ -259,11 +263,20 @@ class Disconnect(_message.Message):
     reason: str
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Found(_message.Message):
+    __slots__ = ["messages", "next"]
+    MESSAGES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    messages: _containers.RepeatedCompositeFieldContainer[Message]
+    next: str
+    def __init__(self, messages: _Optional[_Iterable[_Union[Message, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
+
 class Group(_message.Message):
-    __slots__ = ["answer", "create", "dissolve", "info", "invite", "join", "kick", "leave", "list", "members", "mute", "role", "update"]
+    __slots__ = ["answer", "create", "dissolve", "event", "info", "invite", "join", "kick", "leave", "list", "members", "mute", "requests", "role", "update"]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     CREATE_FIELD_NUMBER: _ClassVar[int]
     DISSOLVE_FIELD_NUMBER: _ClassVar[int]
+    EVENT_FIELD_NUMBER: _ClassVar[int]
     INFO_FIELD_NUMBER: _ClassVar[int]
     INVITE_FIELD_NUMBER: _ClassVar[int]
     JOIN_FIELD_NUMBER: _ClassVar[int]
@@ -272,11 +285,13 @@ class Group(_message.Message):
     LIST_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
     MUTE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
     ROLE_FIELD_NUMBER: _ClassVar[int]
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     answer: GroupAnswer
     create: GroupCreate
     dissolve: GroupRef
+    event: GroupRequest
     info: GroupRef
     invite: GroupUsers
     join: GroupRef
@@ -285,9 +300,10 @@ class Group(_message.Message):
     list: ListGroups
     members: GroupMembersQuery
     mute: GroupMute
+    requests: GroupRequestsQuery
     role: GroupRole
     update: GroupUpdate
-    def __init__(self, create: _Optional[_Union[GroupCreate, _Mapping]] = ..., info: _Optional[_Union[GroupRef, _Mapping]] = ..., join: _Optional[_Union[GroupRef, _Mapping]] = ..., leave: _Optional[_Union[GroupRef, _Mapping]] = ..., invite: _Optional[_Union[GroupUsers, _Mapping]] = ..., kick: _Optional[_Union[GroupUsers, _Mapping]] = ..., dissolve: _Optional[_Union[GroupRef, _Mapping]] = ..., update: _Optional[_Union[GroupUpdate, _Mapping]] = ..., role: _Optional[_Union[GroupRole, _Mapping]] = ..., mute: _Optional[_Union[GroupMute, _Mapping]] = ..., members: _Optional[_Union[GroupMembersQuery, _Mapping]] = ..., list: _Optional[_Union[ListGroups, _Mapping]] = ..., answer: _Optional[_Union[GroupAnswer, _Mapping]] = ...) -> None: ...
+    def __init__(self, create: _Optional[_Union[GroupCreate, _Mapping]] = ..., info: _Optional[_Union[GroupRef, _Mapping]] = ..., join: _Optional[_Union[GroupRef, _Mapping]] = ..., leave: _Optional[_Union[GroupRef, _Mapping]] = ..., invite: _Optional[_Union[GroupUsers, _Mapping]] = ..., kick: _Optional[_Union[GroupUsers, _Mapping]] = ..., dissolve: _Optional[_Union[GroupRef, _Mapping]] = ..., update: _Optional[_Union[GroupUpdate, _Mapping]] = ..., role: _Optional[_Union[GroupRole, _Mapping]] = ..., mute: _Optional[_Union[GroupMute, _Mapping]] = ..., members: _Optional[_Union[GroupMembersQuery, _Mapping]] = ..., list: _Optional[_Union[ListGroups, _Mapping]] = ..., answer: _Optional[_Union[GroupAnswer, _Mapping]] = ..., requests: _Optional[_Union[GroupRequestsQuery, _Mapping]] = ..., event: _Optional[_Union[GroupRequest, _Mapping]] = ...) -> None: ...
 
 class GroupAnswer(_message.Message):
     __slots__ = ["accept", "id", "reason", "user"]
@@ -314,26 +330,32 @@ class GroupCreate(_message.Message):
     def __init__(self, name: _Optional[str] = ..., members: _Optional[_Iterable[str]] = ..., policy: _Optional[_Union[GroupPolicy, _Mapping]] = ..., id: _Optional[str] = ...) -> None: ...
 
 class GroupInfo(_message.Message):
-    __slots__ = ["announcement", "avatar_url", "created_at", "id", "name", "owner", "policy", "size", "version"]
+    __slots__ = ["announcement", "avatar_url", "created_at", "id", "member", "muted_until", "name", "owner", "policy", "role", "size", "version"]
     ANNOUNCEMENT_FIELD_NUMBER: _ClassVar[int]
     AVATAR_URL_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     ID_FIELD_NUMBER: _ClassVar[int]
+    MEMBER_FIELD_NUMBER: _ClassVar[int]
+    MUTED_UNTIL_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     VERSION_FIELD_NUMBER: _ClassVar[int]
     announcement: str
     avatar_url: str
     created_at: int
     id: str
+    member: bool
+    muted_until: int
     name: str
     owner: str
     policy: GroupPolicy
+    role: GroupRole.Role
     size: int
     version: int
-    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[str] = ..., size: _Optional[int] = ..., policy: _Optional[_Union[GroupPolicy, _Mapping]] = ..., announcement: _Optional[str] = ..., avatar_url: _Optional[str] = ..., created_at: _Optional[int] = ..., version: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., name: _Optional[str] = ..., owner: _Optional[str] = ..., size: _Optional[int] = ..., policy: _Optional[_Union[GroupPolicy, _Mapping]] = ..., announcement: _Optional[str] = ..., avatar_url: _Optional[str] = ..., created_at: _Optional[int] = ..., version: _Optional[int] = ..., muted_until: _Optional[int] = ..., role: _Optional[_Union[GroupRole.Role, str]] = ..., member: bool = ...) -> None: ...
 
 class GroupList(_message.Message):
     __slots__ = ["items", "next"]
@@ -406,6 +428,38 @@ class GroupRef(_message.Message):
     id: str
     def __init__(self, id: _Optional[str] = ...) -> None: ...
 
+class GroupRequest(_message.Message):
+    __slots__ = ["asked_at", "id", "reason", "refused", "user"]
+    ASKED_AT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    asked_at: int
+    id: str
+    reason: str
+    refused: bool
+    user: str
+    def __init__(self, id: _Optional[str] = ..., user: _Optional[str] = ..., asked_at: _Optional[int] = ..., refused: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
+class GroupRequests(_message.Message):
+    __slots__ = ["items", "next"]
+    ITEMS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    items: _containers.RepeatedCompositeFieldContainer[GroupRequest]
+    next: str
+    def __init__(self, items: _Optional[_Iterable[_Union[GroupRequest, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
+
+class GroupRequestsQuery(_message.Message):
+    __slots__ = ["after", "id", "limit"]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    id: str
+    limit: int
+    def __init__(self, id: _Optional[str] = ..., after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class GroupRole(_message.Message):
     __slots__ = ["id", "role", "user"]
     class Role(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -447,6 +501,18 @@ class GroupUsers(_message.Message):
     users: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, id: _Optional[str] = ..., users: _Optional[_Iterable[str]] = ..., reason: _Optional[str] = ...) -> None: ...
 
+class Hide(_message.Message):
+    __slots__ = ["chat", "peer", "seqs", "through"]
+    CHAT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    SEQS_FIELD_NUMBER: _ClassVar[int]
+    THROUGH_FIELD_NUMBER: _ClassVar[int]
+    chat: Chat
+    peer: str
+    seqs: _containers.RepeatedScalarFieldContainer[int]
+    through: int
+    def __init__(self, chat: _Optional[_Union[Chat, str]] = ..., peer: _Optional[str] = ..., seqs: _Optional[_Iterable[int]] = ..., through: _Optional[int] = ...) -> None: ...
+
 class ListContacts(_message.Message):
     __slots__ = ["after", "limit", "since"]
     AFTER_FIELD_NUMBER: _ClassVar[int]
@@ -477,28 +543,44 @@ class ListGroups(_message.Message):
     limit: int
     def __init__(self, after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
+class ListReaders(_message.Message):
+    __slots__ = ["after", "limit", "peer", "seq"]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    SEQ_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    limit: int
+    peer: str
+    seq: int
+    def __init__(self, peer: _Optional[str] = ..., seq: _Optional[int] = ..., after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
 class Message(_message.Message):
-    __slots__ = ["chat", "mentions", "msgid", "payload", "reply_to", "seq", "timestamp", "to", "type"]
+    __slots__ = ["chat", "edited", "mentions", "msgid", "payload", "removed", "reply_to", "seq", "timestamp", "to", "type"]
     CHAT_FIELD_NUMBER: _ClassVar[int]
+    EDITED_FIELD_NUMBER: _ClassVar[int]
     FROM_FIELD_NUMBER: _ClassVar[int]
     MENTIONS_FIELD_NUMBER: _ClassVar[int]
     MSGID_FIELD_NUMBER: _ClassVar[int]
     PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
     REPLY_TO_FIELD_NUMBER: _ClassVar[int]
     SEQ_FIELD_NUMBER: _ClassVar[int]
     TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
     TO_FIELD_NUMBER: _ClassVar[int]
     TYPE_FIELD_NUMBER: _ClassVar[int]
     chat: Chat
+    edited: Change
     mentions: _containers.RepeatedScalarFieldContainer[str]
     msgid: int
     payload: bytes
+    removed: bool
     reply_to: int
     seq: int
     timestamp: int
     to: str
     type: MessageType
-    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., payload: _Optional[bytes] = ..., to: _Optional[str] = ..., chat: _Optional[_Union[Chat, str]] = ..., reply_to: _Optional[int] = ..., mentions: _Optional[_Iterable[str]] = ..., msgid: _Optional[int] = ..., seq: _Optional[int] = ..., timestamp: _Optional[int] = ..., **kwargs) -> None: ...
+    def __init__(self, type: _Optional[_Union[MessageType, str]] = ..., payload: _Optional[bytes] = ..., to: _Optional[str] = ..., chat: _Optional[_Union[Chat, str]] = ..., reply_to: _Optional[int] = ..., mentions: _Optional[_Iterable[str]] = ..., msgid: _Optional[int] = ..., seq: _Optional[int] = ..., timestamp: _Optional[int] = ..., removed: bool = ..., edited: _Optional[_Union[Change, _Mapping]] = ..., **kwargs) -> None: ...
 
 class MessageCustom(_message.Message):
     __slots__ = ["body", "kind"]
@@ -692,6 +774,18 @@ class Reaction(_message.Message):
     removed: bool
     def __init__(self, msgid: _Optional[int] = ..., emoji: _Optional[str] = ..., removed: bool = ...) -> None: ...
 
+class Readers(_message.Message):
+    __slots__ = ["count", "next", "total", "users"]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    USERS_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    next: str
+    total: int
+    users: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, count: _Optional[int] = ..., total: _Optional[int] = ..., users: _Optional[_Iterable[str]] = ..., next: _Optional[str] = ...) -> None: ...
+
 class Receipt(_message.Message):
     __slots__ = ["chat", "kind", "peer", "seq", "user"]
     class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
@@ -734,6 +828,27 @@ class Response(_message.Message):
     seqid: int
     def __init__(self, code: _Optional[int] = ..., reason: _Optional[str] = ..., seqid: _Optional[int] = ..., payload: _Optional[bytes] = ...) -> None: ...
 
+class Search(_message.Message):
+    __slots__ = ["after", "chat", "limit", "peer", "since", "text", "types", "until"]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    CHAT_FIELD_NUMBER: _ClassVar[int]
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    TYPES_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    chat: Chat
+    limit: int
+    peer: str
+    since: int
+    text: str
+    types: _containers.RepeatedScalarFieldContainer[MessageType]
+    until: int
+    def __init__(self, text: _Optional[str] = ..., chat: _Optional[_Union[Chat, str]] = ..., peer: _Optional[str] = ..., since: _Optional[int] = ..., until: _Optional[int] = ..., types: _Optional[_Iterable[_Union[MessageType, str]]] = ..., after: _Optional[str] = ..., limit: _Optional[int] = ..., **kwargs) -> None: ...
+
 class Sent(_message.Message):
     __slots__ = ["msgid", "seq", "timestamp"]
     MSGID_FIELD_NUMBER: _ClassVar[int]
@@ -745,12 +860,18 @@ class Sent(_message.Message):
     def __init__(self, msgid: _Optional[int] = ..., seq: _Optional[int] = ..., timestamp: _Optional[int] = ...) -> None: ...
 
 class Sync(_message.Message):
-    __slots__ = ["conversations", "pull"]
+    __slots__ = ["conversations", "hide", "pull", "readers", "search"]
     CONVERSATIONS_FIELD_NUMBER: _ClassVar[int]
+    HIDE_FIELD_NUMBER: _ClassVar[int]
     PULL_FIELD_NUMBER: _ClassVar[int]
+    READERS_FIELD_NUMBER: _ClassVar[int]
+    SEARCH_FIELD_NUMBER: _ClassVar[int]
     conversations: ListConversations
+    hide: Hide
     pull: Pull
-    def __init__(self, conversations: _Optional[_Union[ListConversations, _Mapping]] = ..., pull: _Optional[_Union[Pull, _Mapping]] = ...) -> None: ...
+    readers: ListReaders
+    search: Search
+    def __init__(self, conversations: _Optional[_Union[ListConversations, _Mapping]] = ..., pull: _Optional[_Union[Pull, _Mapping]] = ..., search: _Optional[_Union[Search, _Mapping]] = ..., readers: _Optional[_Union[ListReaders, _Mapping]] = ..., hide: _Optional[_Union[Hide, _Mapping]] = ...) -> None: ...
 
 class User(_message.Message):
     __slots__ = ["devices", "get", "kick", "push", "update"]

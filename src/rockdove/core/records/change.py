@@ -1,0 +1,177 @@
+"""Changes, as data: a rule decides on them, the store carries them out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rockdove.core.errors import Refusal
+from rockdove.core.records.contact import Contact
+from rockdove.core.records.group import Group, JoinRequest, Member
+from rockdove.core.records.message import Draft
+
+if TYPE_CHECKING:
+    from rockdove.core.ports import Rule
+
+
+@dataclass(frozen=True, slots=True)
+class PutGroup:
+    """A new group, or a group's new state."""
+
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class PutMember:
+    """A new member, or a member's new state."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class EndMember:
+    """A member goes; he may still read what he saw, up to and including `through`."""
+
+    conversation: int
+    user: int
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutJoinRequest:
+    """Somebody asks to join."""
+
+    request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True)
+class DropJoinRequest:
+    """The request was answered or withdrawn."""
+
+    conversation: int
+    user: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutContact:
+    """One side of a contact. Its `version` is given by the rule: View.contact_version plus one."""
+
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """A notice for a log. The rule has given it one of the change's msgids."""
+
+    draft: Draft
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """A stored message has another record now: it was edited, or its content removed (then from search, too)."""
+
+    msgid: int
+    record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class NoteEdit:
+    """`edit` is the msgid of an EDIT of the message `msgid`."""
+
+    msgid: int
+    edit: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveRead:
+    """A user has read a conversation up to `seq`; never moves back."""
+
+    user: int
+    conversation: int
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class HideMessages:
+    """A user deletes messages for himself: those with these seqs, and all up to and including `through`."""
+
+    user: int
+    conversation: int
+    seqs: tuple[int, ...]
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class KickDevice:
+    """Tokens given to this device up to now are dead."""
+
+    device: int
+    at_ms: int
+
+
+Effect = (
+    PutGroup
+    | PutMember
+    | EndMember
+    | PutJoinRequest
+    | DropJoinRequest
+    | PutContact
+    | Append
+    | Rewrite
+    | NoteEdit
+    | MoveRead
+    | HideMessages
+    | KickDevice
+)
+
+
+class Change:
+    """Something that is decided while it is stored: seen in its transaction, in its place among the messages."""
+
+    __slots__ = ("done", "draft", "effects", "msgids", "notices", "refusal", "rule")
+
+    def __init__(
+        self,
+        rule: "Rule",
+        done: "Callable[[Change, Exception | None], None]",
+        *,
+        notices: int = 0,
+        draft: Draft | None = None,
+    ) -> None:
+        """`done` is called once all is durable, or was refused, or with the error that says that nothing was stored.
+
+        `notices` is how many Append effects there may be. `draft` is a message that is stored if the rule agrees, after the
+        effects; whoever sent it is answered through it, as with any message.
+        """
+        self.rule = rule
+        self.done = done
+        self.notices = notices
+        self.draft = draft
+        self.msgids: list[int] = []  # given before the commit: for the notices, then for the draft
+        # The store fills these.
+        self.effects: list[Effect] = []
+        self.refusal: Refusal | None = None
+
+
+class Batch:
+    """What one turn of the loop wants durable, in the order in which it was asked for."""
+
+    __slots__ = ("changes", "cursors", "messages", "now_ms", "seen")
+
+    def __init__(self) -> None:
+        self.messages: list[Draft] = []
+        self.changes: list[tuple[int, Change]] = []  # each after so many of the messages
+        self.cursors: dict[tuple[int, int], int] = {}  # (device id, conversation) -> seq; never moves back
+        self.seen: set[int] = set()  # devices that are here now
+        self.now_ms = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.messages or self.changes or self.cursors or self.seen)
+
+    def steps(self) -> Iterator[tuple[list[Draft], "Change | None"]]:
+        """Messages and changes in their order: a run of messages, which may be empty, and the change after it, if any."""
+        start = 0
+        for index, change in self.changes:
+            yield self.messages[start:index], change
+            start = index
+        if start < len(self.messages) or not self.changes:
+            yield (self.messages[start:] if start else self.messages), None

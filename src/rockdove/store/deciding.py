@@ -1,0 +1,49 @@
+"""Asking permits and rules, for stores whose reads do not suspend."""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from rockdove.core.errors import Refusal
+from rockdove.core.ports import View
+from rockdove.core.records import Change, Draft, Outcome
+from rockdove.wire import im_pb2 as pb
+
+OUR_FAULT = "the server made a mistake with this request: it was logged"
+
+
+def permitted(draft: Draft, view: View, now_ms: int) -> bool:
+    """Ask the draft's permit, if it has one; if it refuses, the draft is told."""
+    if draft.permit is None:
+        return True
+    refusal = _refusal_of(draft.permit.check(view, now_ms))
+    if refusal is not None:
+        draft.outcome, draft.refusal = Outcome.REFUSED, refusal
+    return refusal is None
+
+
+def decide(change: Change, view: View, now_ms: int) -> bool:
+    """Ask the change's rule: now `effects` are known, or the change, and its draft, are told of the refusal."""
+
+    async def ask() -> None:
+        change.effects = list(await change.rule.decide(view, now_ms, change.msgids))
+
+    change.refusal = _refusal_of(ask())
+    if change.refusal is not None and change.draft is not None:
+        change.draft.outcome, change.draft.refusal = Outcome.REFUSED, change.refusal
+    return change.refusal is None
+
+
+def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
+    """Run `work` to its end. A fault in it concerns nobody else in the batch."""
+    try:
+        work.send(None)
+    except StopIteration:
+        return None
+    except Refusal as refusal:
+        return refusal
+    except Exception as error:
+        refusal = Refusal(pb.INTERNAL, OUR_FAULT)
+        refusal.__cause__ = error
+        return refusal
+    work.close()
+    raise RuntimeError("a permit or rule waited for something else than the view")
