@@ -184,8 +184,8 @@ class Store(View, Protocol):
     async def search(self, user: int, query: Query, limit: int) -> tuple[Sequence[Match], int]:
         """Messages that match and that the user may see, newest first; and where to go on.
 
-        Sees every stored message. Looks at a bounded number of messages: fewer than `limit` matches do not mean the end. The second
-        value is the `before_msgid` to go on with, 0 at the end.
+        Sees every stored message. Looks at a bounded number of messages: fewer than `limit` matches do not mean the end.
+        The second value is the `before_msgid` to go on with, 0 at the end.
         """
 
     async def index(self, limit: int) -> int:
