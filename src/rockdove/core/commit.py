@@ -12,7 +12,7 @@ from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
-from rockdove.core.records import Batch, Draft
+from rockdove.core.records import Batch, Change, Draft
 
 if TYPE_CHECKING:
     from rockdove.core.delivery.outbound import Outbound
@@ -39,7 +39,8 @@ class GroupCommit:
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
         self._touched: list[Outbound] = []
-        self.on_message: Callable[[Draft, int], None] = _unset  # durable: answer and fan out
+        self.on_message: Callable[[Draft, int], None] = _unset  # durable, or refused: answer and fan out
+        self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
         self.on_failure: Callable[[StoreFailed], None] = _unset  # the node must stop
@@ -56,6 +57,11 @@ class GroupCommit:
         if not self._armed:
             self.arm()
 
+    def change(self, change: Change) -> None:
+        """Have a change decided and stored, after what was collected so far."""
+        self._batch.changes.append((len(self._batch.messages), change))
+        self.arm()
+
     def move_cursor(self, stream: Stream) -> None:
         """Have a stream's cursor stored soon: acks of CURSOR_DELAY_MS share a write."""
         self._acked[stream] = None
@@ -67,12 +73,6 @@ class GroupCommit:
         if self._acked:
             self._cursors_now = True
             self.arm()
-
-    def move_read(self, user: int, conversation: int, seq: int) -> None:
-        """Have a user's read cursor stored; of several in one batch, the highest."""
-        reads = self._batch.reads
-        reads[user, conversation] = max(seq, reads.get((user, conversation), 0))
-        self.arm()
 
     def see(self, device: int) -> None:
         """Have it stored that this device is here."""
@@ -126,10 +126,7 @@ class GroupCommit:
         self._batch, self._then = Batch(), []
         self._committing = (batch, then, acked)
         batch.now_ms = self._scheduler.now_ms()
-        messages = batch.messages
-        if messages:
-            for draft, msgid in zip(messages, self._msgids.run(len(messages), batch.now_ms), strict=True):
-                draft.msgid = msgid
+        self._number(batch)
         if not batch:
             self._done(None)
             return
@@ -138,8 +135,19 @@ class GroupCommit:
         except Exception as error:
             if self._committing is None:
                 raise  # the store has done its part
-            self._log.exception("commit_failed", messages=len(messages))
+            self._log.exception("commit_failed", messages=len(batch.messages))
             self._done(error)
+
+    def _number(self, batch: Batch) -> None:
+        """Give msgids, in the order in which the log will hold the messages."""
+        for messages, change in batch.steps():
+            if messages:
+                for draft, msgid in zip(messages, self._msgids.run(len(messages), batch.now_ms), strict=True):
+                    draft.msgid = msgid
+            if change is not None:
+                change.msgids = list(self._msgids.run(change.notices + (change.draft is not None), batch.now_ms))
+                if change.draft is not None:
+                    change.draft.msgid = change.msgids[-1]
 
     def _done(self, error: Exception | None) -> None:
         assert self._committing is not None
@@ -149,7 +157,7 @@ class GroupCommit:
             if self._unavailable and batch:
                 self._unavailable = False
                 self._log.info("store_available")
-            self._settle(batch.messages, acked)
+            self._settle(batch, acked)
         elif isinstance(error, StoreUnavailable):
             self._put_back(batch, acked, error)
         else:
@@ -160,14 +168,17 @@ class GroupCommit:
             self._tell(call, error)
         self._rearm()
 
-    def _settle(self, messages: list[Draft], acked: dict[Stream, None]) -> None:
+    def _settle(self, batch: Batch, acked: dict[Stream, None]) -> None:
         on_message, now_ms = self.on_message, self._scheduler.now_ms()
-        for draft in messages:
-            try:
-                on_message(draft, now_ms)
-            except Exception:
-                # The message is durable; the next heartbeat brings it to whomever this fault has left out.
-                self._log.exception("delivery_failed", msgid=draft.msgid)
+        for messages, change in batch.steps():
+            for draft in messages:
+                try:
+                    on_message(draft, now_ms)
+                except Exception:
+                    # The message is durable; the next heartbeat brings it to whomever this fault has left out.
+                    self._log.exception("delivery_failed", msgid=draft.msgid)
+            if change is not None:
+                self._tell(self.on_change, change, now_ms)
         for stream in acked:
             self._tell(self.on_acked, stream)
 
@@ -182,8 +193,11 @@ class GroupCommit:
         if not self._unavailable:  # said once, not with every try
             self._unavailable = True
             self._log.warning("store_unavailable", reason=str(error))
-        for draft in batch.messages:
-            self._tell(self.on_refused, draft)
+        for messages, change in batch.steps():
+            for draft in messages:
+                self._tell(self.on_refused, draft)
+            if change is not None:
+                self._tell(change.done, change, error)
         if acked:
             self._acked |= acked
             if not self._cursor_timer:

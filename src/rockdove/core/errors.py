@@ -7,6 +7,10 @@ from rockdove.wire import im_pb2 as pb
 REUSED_SEQID: Final = "this seqid was used for another message: give this one a seqid of its own"
 
 
+NOT_STORED: Final = "the server cannot store this now: send it again with the same seqid"
+OUR_FAULT: Final = "the server made a mistake with this request: it was logged"
+
+
 class Refusal(Exception):
     """A request that is not carried out: nothing was changed, the connection lives (protocol §8).
 

@@ -1,5 +1,6 @@
 """Ids that grow with time and never repeat (protocol §1)."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -14,6 +15,11 @@ EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01 UTC; the ids last until 2093
 def timestamp_ms(msgid: int) -> int:
     """When a message was stored, in ms since the Unix epoch: the id carries it, so that a retry hears the same."""
     return (msgid >> TIME_SHIFT) + EPOCH_MS
+
+
+def clock_text(at_ms: int) -> str:
+    """A time (ms since the Unix epoch) for people, in UTC."""
+    return f"{datetime.fromtimestamp(at_ms / 1000, UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def first_msgid(at_ms: int) -> int:

@@ -39,6 +39,9 @@ class View(Protocol):
     async def visible(self, user: int, conversation: int) -> Spans:
         """What the user may see of the log (protocol §7), less what he cleared; empty for who never was in it."""
 
+    async def read_seq(self, user: int, conversation: int) -> int:
+        """The user's read cursor, 0 if nothing was read."""
+
     async def located(self, msgid: int) -> Located | None:
         """The message with that msgid, if it was not cut."""
 
@@ -134,9 +137,6 @@ class Store(View, Protocol):
 
     async def position(self, user: int, device: int, conversation: int) -> Position:
         """Where the device stands."""
-
-    async def read_seq(self, user: int, conversation: int) -> int:
-        """The user's read cursor, 0 if nothing was read."""
 
     async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
         """The user's conversations, newest activity first, those after the one with (last_msgid, conversation) `before`.

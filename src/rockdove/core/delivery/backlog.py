@@ -1,10 +1,13 @@
 """What a device missed, conversation by conversation in turns (protocol §5 Backlog)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.window import NEVER, Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
+from rockdove.core.records import OPEN, Stored, next_span
+from rockdove.wire import codec
 from rockdove.wire.limits import BACKLOG_TURN
 
 if TYPE_CHECKING:
@@ -60,47 +63,72 @@ class Backlog:
     async def _turn(self, conversation: int) -> bool:
         """One conversation's turn. Returns whether it could use it."""
         outbound = self._outbound
-        window = outbound.window
-        stream = window.streams.get(conversation) or await self._open(conversation)
-        limit = min(BACKLOG_TURN, max(window.room, 0) + _again(stream))
+        stream = await self._stream(conversation)
+        span = next_span(stream.visible, stream.position)
+        if span is None:  # no member any more
+            del self.owed[conversation]
+            return True
+        limit = min(BACKLOG_TURN, max(outbound.window.room, 0) + _again(stream))
         if limit > 0:
+            after, through = span
+            if after > stream.position:
+                outbound.window.leap(stream, after)
             self.owed[conversation] = False
             stream.caught_up = False  # what arrives while the store is read waits behind it
-            position = stream.position
-            messages = await self._store.messages(conversation, position, 0, limit)
+            messages = await self._store.messages(conversation, after, 0 if through == OPEN else through + 1, limit)
+            hidden = await self._hidden(stream, messages)
             if not outbound.live:
                 return False
-            if stream.position != position:  # by an ack, or because all of it is to come again
+            if stream.position != after or stream.stale:  # by an ack, or because all of it is to come again
                 return True
-            outbound.give_up(stream, position, messages[0].seq if messages else NEVER)
             at_end = len(messages) < limit
-            room = max(window.room, 0) + _again(stream)
+            outbound.give_up(stream, after, messages[0].seq if messages else NEVER)
+            room = max(outbound.window.room, 0) + _again(stream)
             if len(messages) > room:  # others took some of it
                 if not room:
                     return False
                 messages, at_end = messages[:room], False
-            now_ms = self._scheduler.now_ms()
-            for message in messages:
-                if message.device == outbound.device:
-                    outbound.skip(stream, message.seq)
-                else:
-                    outbound.push(stream, message.seq, message.msgid, message.record, message.sender, now_ms)
-            if outbound.waiting_bytes > FLUSH_BYTES:
-                outbound.write_out()
-            if at_end and not self.owed[conversation]:
+            self._push(stream, messages, hidden)
+            if at_end and through != OPEN:
+                outbound.window.leap(stream, through)  # to the next span, if there is one
+            elif at_end and not self.owed[conversation]:
                 stream.caught_up = True
                 del self.owed[conversation]
                 return True
         self.owed[conversation] = self.owed.pop(conversation)  # to the end of the queue
         return limit > 0
 
-    async def _open(self, conversation: int) -> Stream:
+    def _push(self, stream: Stream, messages: Sequence[Stored], hidden: frozenset[int]) -> None:
         outbound = self._outbound
-        place = await self._store.position(outbound.user, outbound.device, conversation)
-        delivered = outbound.inbox.delivered
-        delivered[conversation] = max(delivered.get(conversation, 0), place.delivered)
-        stream = Stream(outbound.inbox, outbound.device, conversation, place.cursor)
-        outbound.window.streams[conversation] = stream
+        now_ms = self._scheduler.now_ms()
+        for message in messages:
+            if message.device == outbound.device:
+                outbound.skip(stream, message.seq)
+            else:
+                record = codec.tombstone(message.record) if message.seq in hidden else message.record
+                outbound.push(stream, message.seq, message.msgid, record, message.sender, now_ms)
+        if outbound.waiting_bytes > FLUSH_BYTES:
+            outbound.write_out()
+
+    async def _hidden(self, stream: Stream, messages: Sequence[Stored]) -> frozenset[int]:
+        if not stream.hides or not messages:
+            return frozenset()
+        return await self._store.hidden(self._outbound.user, stream.conversation, messages[0].seq - 1, messages[-1].seq)
+
+    async def _stream(self, conversation: int) -> Stream:
+        """The stream, which knows what its user may see."""
+        outbound = self._outbound
+        streams, inbox = outbound.window.streams, outbound.inbox
+        stream = streams.get(conversation)
+        while stream is None or stream.stale:
+            seatings = inbox.seatings
+            place = await self._store.position(outbound.user, outbound.device, conversation)
+            if stream is None:
+                inbox.delivered[conversation] = max(inbox.delivered.get(conversation, 0), place.delivered)
+                stream = Stream(inbox, outbound.device, conversation, place.cursor, place.visible, hides=place.hides)
+                streams[conversation] = stream
+            stream.visible, stream.hides = place.visible, place.hides
+            stream.stale = seatings != inbox.seatings  # changed while the store was read
         return stream
 
 

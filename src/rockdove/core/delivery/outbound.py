@@ -132,6 +132,15 @@ class Outbound:
             self.window.give_up(stream, before)
             self._commit.move_cursor(stream)
 
+    def look_again(self, conversation: int) -> None:
+        """What the user may see of the conversation was changed: read it anew before anything more is pushed."""
+        stream = self.window.streams.get(conversation)
+        if stream is not None:
+            stream.stale = True
+            stream.caught_up = False
+        self.backlog.owe(conversation)
+        self.touch()
+
     def ack(self, msgid: int, now_ms: int) -> None:
         """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
         stream = self.window.ack(msgid, now_ms)

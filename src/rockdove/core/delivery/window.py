@@ -3,6 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from rockdove.core.records import Spans
 from rockdove.wire.limits import REPUSH_MS
 
 if TYPE_CHECKING:
@@ -18,14 +19,30 @@ class Stream:
     not acknowledged. The cursor is the last seq before the first of these.
     """
 
-    __slots__ = ("acked_foreign", "caught_up", "conversation", "cursor", "device", "inbox", "position", "repush_ms", "unacked")
+    __slots__ = (
+        "acked_foreign",
+        "caught_up",
+        "conversation",
+        "cursor",
+        "device",
+        "hides",
+        "inbox",
+        "position",
+        "repush_ms",
+        "stale",
+        "unacked",
+        "visible",
+    )
 
-    def __init__(self, inbox: "Inbox", device: int, conversation: int, cursor: int) -> None:
+    def __init__(self, inbox: "Inbox", device: int, conversation: int, cursor: int, visible: Spans, *, hides: bool) -> None:
         self.inbox = inbox
         self.device = device
         self.conversation = conversation
         self.cursor = cursor
         self.position = cursor
+        self.visible = visible  # the seqs that the user may see
+        self.hides = hides  # whether he has deleted some of them for himself
+        self.stale = False  # whether this may have changed since
         self.unacked: deque[int] = deque()
         self.caught_up = False  # nothing lies between `position` and the end of the log: a new message may be pushed
         self.acked_foreign = 0  # highest acknowledged seq that somebody else had sent
@@ -69,6 +86,12 @@ class Window:
             return False
         stream.cursor = max(stream.cursor, seq)
         return True
+
+    def leap(self, stream: Stream, seq: int) -> None:
+        """Go on after `seq`: what lies before it is not for this user to see."""
+        stream.position = seq
+        if not stream.unacked:
+            stream.cursor = max(stream.cursor, seq)
 
     def ack(self, msgid: int, now_ms: int) -> Stream | None:
         """The device has this message and all earlier ones of its conversation. Returns the stream whose cursor moved.

@@ -1,17 +1,18 @@
 """Read marks (protocol §6)."""
 
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
-from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
-from rockdove.core.ports import Store
-from rockdove.core.records import single_conversation
-from rockdove.core.services.sync import find_peer
+from rockdove.core.rules.reading import MarkRead
+from rockdove.core.services.pending import Pending
+from rockdove.core.services.sync import find_conversation
+from rockdove.core.records import GROUPS_END, peer_of
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 
 if TYPE_CHECKING:
@@ -21,18 +22,12 @@ if TYPE_CHECKING:
 class ReceiptService:
     """Moves read cursors."""
 
-    def __init__(self, store: Store, directory: Directory, commit: GroupCommit, fanout: Fanout) -> None:
-        self._store = store
+    def __init__(self, directory: Directory, fanout: Fanout) -> None:
         self._directory = directory
-        self._commit = commit
         self._fanout = fanout
 
-    async def serve(self, session: "Session", payload: bytes) -> Callable[[], None] | None:
-        """Move the read cursor of the user, never back.
-
-        Returns what to do once the move, which is now part of the batch, is durable: tell the others. None: nothing
-        was to be moved. Raises Refusal.
-        """
+    async def serve(self, session: "Session", payload: bytes) -> Pending:
+        """Move the read cursor of the user, never back; then tell the others. Raises Refusal."""
         try:
             receipt = pb.Receipt.FromString(payload)
         except DecodeError:
@@ -41,13 +36,19 @@ class ReceiptService:
             raise invalid(f"receipt kind {receipt.kind} is not known here")
         if receipt.kind != pb.Receipt.READ:
             raise invalid("DELIVERED receipts are sent by the server only")
-        peer = await find_peer(self._directory, session, receipt.chat, receipt.peer)
-        conversation = single_conversation(session.user, peer.id)
-        last = await self._store.last_seq(conversation)
-        if receipt.seq > last:
-            raise invalid(f"seq {receipt.seq} is beyond the conversation's last, {last}")
-        if receipt.seq <= await self._store.read_seq(session.user, conversation):
-            return None
-        self._commit.move_read(session.user, conversation, receipt.seq)
-        device = session.outbound.device
-        return lambda: self._fanout.read(conversation, session.user, session.name, peer.name, receipt.seq, device)
+        conversation = await find_conversation(self._directory, session, receipt.chat, receipt.peer)
+        rule = MarkRead(session.user, conversation, receipt.seq)
+        return Pending(rule, tell=partial(self._tell, session, conversation, receipt, rule))
+
+    def _tell(self, session: "Session", conversation: int, receipt: pb.Receipt, rule: MarkRead) -> None:
+        """The reader's other devices, and in single chat the peer, hear how far the user has read."""
+        if not rule.moved:
+            return
+        news = pb.Receipt(kind=pb.Receipt.READ, chat=receipt.chat, peer=receipt.peer, seq=receipt.seq, user=session.name)
+        self._push(session.user, news, session.outbound.device)
+        if conversation >= GROUPS_END and (peer := peer_of(conversation, session.user)) != session.user:
+            news.peer = session.name
+            self._push(peer, news)
+
+    def _push(self, user: int, receipt: pb.Receipt, but_device: int = 0) -> None:
+        self._fanout.to_user(user, codec.event(pb.RECEIPT, receipt.SerializeToString()), but_device)

@@ -1,0 +1,1 @@
+"""What users may do, decided within the transaction that does it."""
