@@ -25,3 +25,12 @@ DEVICE_EXPIRY_MS = 30 * 86_400_000  # §5: a device unseen this long is owed not
 
 PAGE = 50  # §6: limit 0 means this
 PAGE_MAX = 200  # §6
+
+DISPLAY_NAME_BYTES = 128  # §4: nicknames, remarks, group names, presence texts
+GREETING_BYTES = 512  # §7 leaves it open: of a contact request, and the reason of an answer
+CONTACTS = 10_000  # §7 leaves it open: of one user, in whatever state
+QUERY_NAMES = 200  # §6, like a page: users in one User.get or Presence.Query
+AVATAR_URL_BYTES = 2 * 1024  # of users and groups
+PROFILE_ENTRIES = 16  # UserInfo.ext
+PROFILE_VALUE_BYTES = 1024  # one value in it
+TYPING_GROUP_SIZE = 200  # §6: in larger groups nobody is told who types

@@ -19,7 +19,15 @@ def is_device(text: str) -> bool:
     return not text or is_name(text)
 
 
+def is_display_text(text: str, limit_bytes: int) -> bool:
+    """Whether `text` may be shown as it is: at most so many bytes of UTF-8, no control characters (protocol §4 Limits)."""
+    return len(text.encode()) <= limit_bytes and _without_controls(text) == text
+
+
 def display_text(text: str) -> str:
     """Somebody's free text as it may be shown: without control characters, cut to 128 bytes of UTF-8."""
-    shown = "".join(c for c in text if not (ord(c) < 32 or 127 <= ord(c) < 160))
-    return shown.encode()[:CLIENT_TEXT_BYTES].decode(errors="ignore")
+    return _without_controls(text).encode()[:CLIENT_TEXT_BYTES].decode(errors="ignore")
+
+
+def _without_controls(text: str) -> str:
+    return "".join(c for c in text if not (ord(c) < 32 or 127 <= ord(c) < 160))

@@ -16,14 +16,15 @@ Sides = tuple[Contact, Contact]  # the acting user's, and the other's
 
 
 async def sees(view: View, viewer: int, subject: int) -> bool:
-    """Whether `viewer` may know about the presence of `subject`: they are friends, and neither has blocked the other."""
+    """Whether `viewer` may know about the presence of `subject`."""
     if viewer == subject:
         return True
-    return _open_friend(await view.contact(viewer, subject)) and _open_friend(await view.contact(subject, viewer))
+    return see_each_other(await view.contact(viewer, subject), await view.contact(subject, viewer))
 
 
-def _open_friend(contact: Contact) -> bool:
-    return contact.state is FRIEND and not contact.blocked
+def see_each_other(one: Contact, other: Contact) -> bool:
+    """Whether two users, whose sides these are, know about each other's presence: friends, and neither blocked."""
+    return one.state is other.state is FRIEND and not one.blocked and not other.blocked
 
 
 class ContactRule(ABC):
@@ -45,7 +46,7 @@ class ContactRule(ABC):
         """Raises Refusal."""
         self.before = await view.contact(self._user, self._peer), await view.contact(self._peer, self._user)
         sides = []
-        for old, new in zip(self.before, await self.alter(view, *self.before), strict=True):
+        for old, new in zip(self.before, self.alter(*self.before), strict=True):
             if new == old:
                 sides.append(old)
                 continue
@@ -56,7 +57,7 @@ class ContactRule(ABC):
         return [PutContact(side) for side in (mine, theirs) if side not in self.before]
 
     @abstractmethod
-    async def alter(self, view: View, mine: Contact, theirs: Contact) -> Sides:
+    def alter(self, mine: Contact, theirs: Contact) -> Sides:
         """The two sides as they shall be. Raises Refusal."""
 
     async def _check_room(self, view: View, user: int) -> None:
@@ -77,7 +78,7 @@ class AddContact(ContactRule):
         self._greeting = greeting
         self._remark = remark
 
-    async def alter(self, view: View, mine: Contact, theirs: Contact) -> Sides:
+    def alter(self, mine: Contact, theirs: Contact) -> Sides:
         self._check_not_blocked(mine)
         mine = replace(mine, remark=self._remark)
         if mine.state is FRIEND:
@@ -99,7 +100,7 @@ class AnswerContact(ContactRule):
         self._reason = reason
         self._accept = accept
 
-    async def alter(self, view: View, mine: Contact, theirs: Contact) -> Sides:
+    def alter(self, mine: Contact, theirs: Contact) -> Sides:
         if self._accept:
             self._check_not_blocked(mine)
             if mine.state is FRIEND:
@@ -115,7 +116,7 @@ class AnswerContact(ContactRule):
 class RemoveContact(ContactRule):
     """No friends any more, no request either way."""
 
-    async def alter(self, view: View, mine: Contact, theirs: Contact) -> Sides:
+    def alter(self, mine: Contact, theirs: Contact) -> Sides:
         return _ended(mine), _ended(theirs)
 
 
@@ -126,7 +127,7 @@ class BlockContact(ContactRule):
         super().__init__(user, peer, peer_name)
         self._blocked = blocked
 
-    async def alter(self, view: View, mine: Contact, theirs: Contact) -> Sides:
+    def alter(self, mine: Contact, theirs: Contact) -> Sides:
         return replace(mine, blocked=self._blocked), theirs
 
 
