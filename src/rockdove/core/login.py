@@ -1,10 +1,11 @@
 """Connect to who this is, or the one uniform refusal (protocol §3)."""
 
 from collections.abc import Hashable
+from typing import NamedTuple
 
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, invalid
-from rockdove.core.ports import Accounts, Auth, Scheduler
+from rockdove.core.ports import Accounts, Auth, Scheduler, Store
 from rockdove.core.quota import FailedLogins
 from rockdove.core.records import Tenant, User, UserState
 from rockdove.wire import im_pb2 as pb
@@ -13,17 +14,26 @@ from rockdove.wire import names
 UNIFORM = "the login is not right: check org, appkey, user and password or token"
 
 
+class Admission(NamedTuple):
+    """Who may come in."""
+
+    tenant: Tenant
+    user: User
+    kicked_ms: int  # when the device had been kicked last; if that is no longer so, the admission is void
+
+
 class Login:
     """Decides who may come in. Holds the count of failed tries of this node."""
 
-    def __init__(self, directory: Directory, accounts: Accounts, auth: Auth, scheduler: Scheduler) -> None:
+    def __init__(self, directory: Directory, accounts: Accounts, store: Store, auth: Auth, scheduler: Scheduler) -> None:
         self._directory = directory
         self._accounts = accounts
+        self._store = store
         self._auth = auth
         self._scheduler = scheduler
         self._failures = FailedLogins()
 
-    async def admit(self, connect: pb.Connect, address: str) -> tuple[Tenant, User]:
+    async def admit(self, connect: pb.Connect, address: str) -> Admission:
         """Who is calling.
 
         Raises Refusal: INVALID_ARGUMENT for illegal names, RESOURCE_EXHAUSTED after too many failed tries, and
@@ -34,16 +44,17 @@ class Login:
         key = (connect.org, connect.appkey, connect.user)
         self._check_failures(address, key, now_ms)
         tenant = await self._directory.tenant(connect.org, connect.appkey)
-        # Never from the cache: a password changed or an account disabled a moment ago counts.
+        # Never from the cache: a password changed, an account disabled, a device kicked a moment ago counts.
         user = await self._accounts.user(tenant.id, connect.user) if tenant else None
-        right = await self._auth.check(tenant, connect.user, user, connect.device, connect.token, now_ms)
+        kicked_ms = await self._store.kicked_ms(user.id, connect.device) if user else 0
+        right = await self._auth.check(tenant, connect.user, user, connect.device, kicked_ms, connect.token, now_ms)
         # Others may have failed meanwhile: guesses made at the same time are not more than those made one by one.
         self._check_failures(address, key, now_ms)
         if right and tenant is not None:
             if user is None:
                 user = await self._welcome(tenant, connect.user, now_ms)
             if user.state == UserState.ACTIVE:
-                return tenant, user
+                return Admission(tenant, user, kicked_ms)
         self._failures.failed(address, key, now_ms)
         raise Refusal(pb.UNAUTHENTICATED, UNIFORM)
 

@@ -8,6 +8,7 @@ from rockdove.core.deadlines import SLOT_MS, Deadlines
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.dispatch import Dispatch
+from rockdove.core.errors import KICKED
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
@@ -64,7 +65,7 @@ class Node:
             self.commit,
             log,
         )
-        self.login = Login(self._directory, accounts, auth, scheduler)
+        self.login = Login(self._directory, accounts, store, auth, scheduler)
         self.commit.on_message = self._stored
         self.commit.on_refused = _refused
         self.commit.on_acked = self.fanout.delivered
@@ -94,10 +95,12 @@ class Node:
             session.end(pb.KICKED, "an administrator ended this account's sessions")
         elif user.credential_version != session.credential_version:
             session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
+        elif await self.store.kicked_ms(session.user, session.device_name) != session.kicked_ms:
+            session.end(pb.KICKED, KICKED)
 
     def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:
         """The frame that answers a login (protocol §3)."""
-        token, expires_at = self._auth.resume_token(tenant, user, device_name, now_ms)
+        token, expires_at = self._auth.resume_token(tenant, user, device_name, device.kicked_ms, now_ms)
         ack = pb.ConAck(
             status=pb.STATUS_OK,
             session=self._randomness.token(),

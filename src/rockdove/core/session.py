@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
-from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
+from rockdove.core.errors import KICKED, REUSED_SEQID, Refusal, StoreUnavailable
+from rockdove.core.login import Admission
 from rockdove.core.ports import Link
 from rockdove.core.quota import MessageRate
-from rockdove.core.records import Draft, Outcome, Tenant, User
+from rockdove.core.records import Draft, Outcome, Tenant
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.codec import scan_ack, scan_send
@@ -59,6 +60,7 @@ class Session:
         "check_slot",
         "credential_version",
         "device_name",
+        "kicked_ms",
         "name",
         "outbound",
         "rate",
@@ -92,6 +94,7 @@ class Session:
         self.user = 0
         self.name = ""
         self.credential_version = 0
+        self.kicked_ms = 0
         self.device_name = ""
         self.rate: MessageRate | None = None
         self.routes: dict[bytes, int] = {}  # recipients that are known to be allowed: their conversation
@@ -194,7 +197,7 @@ class Session:
 
     async def _log_in(self, connect: pb.Connect) -> None:
         try:
-            tenant, user = await self._node.login.admit(connect, self.address)
+            admission = await self._node.login.admit(connect, self.address)
         except Refusal as refusal:
             self._refuse(refusal)
         except StoreUnavailable:
@@ -203,20 +206,21 @@ class Session:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
         else:
-            self._take_over(tenant, user, connect)
+            self._take_over(admission, connect)
 
-    def _take_over(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
+    def _take_over(self, admission: Admission, connect: pb.Connect) -> None:
         """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
         if self._state is not State.AWAITING_LOGIN:  # gone while the password was being checked
             return
         node = self._node
-        older = node.registry.of_device(user.id, connect.device)
+        older = node.registry.of_device(admission.user.id, connect.device)
         if older is not None:
             older.end(pb.REPLACED, "this device logged in on another connection")
-        node.commit.then(lambda _: node.scheduler.spawn(self._open(tenant, user, connect)))
+        node.commit.then(lambda _: node.scheduler.spawn(self._open(admission, connect)))
 
-    async def _open(self, tenant: Tenant, user: User, connect: pb.Connect) -> None:
+    async def _open(self, admission: Admission, connect: pb.Connect) -> None:
         node = self._node
+        tenant, user, kicked_ms = admission
         now_ms = node.scheduler.now_ms()
         try:
             device = await node.store.open_device(user.id, connect.device, display_text(connect.client), now_ms)
@@ -229,11 +233,15 @@ class Session:
         if self._state is not State.AWAITING_LOGIN:
             return
         if node.registry.of_device(user.id, connect.device) is not None:  # it logged in twice at once
-            self._take_over(tenant, user, connect)
+            self._take_over(admission, connect)
+            return
+        if device.kicked_ms != kicked_ms:  # while the token was being checked, which may be dead now
+            self.end(pb.KICKED, KICKED)
             return
         self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
+        self.kicked_ms = kicked_ms
         self.use_settings_of(tenant, now_ms)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)

@@ -173,9 +173,18 @@ def canonical(message: pb.Message) -> bytes:
     Two requests are the same content when these bytes are equal. Fields that this version does not
     know are kept, for receivers that do.
     """
-    for field in ("from", "msgid", "seq", "timestamp"):
+    for field in ("from", "msgid", "seq", "timestamp", "removed", "edited"):
         message.ClearField(field)
     return message.SerializeToString(deterministic=True)
+
+
+def tombstone(record: bytes) -> bytes:
+    """What is left of a stored Message when its content is taken away: who wrote to whom, its place, and `removed`."""
+    message = pb.Message.FromString(record)
+    left = pb.Message(removed=True)
+    for field in ("type", "to", "chat", "from", "msgid", "seq", "timestamp"):
+        setattr(left, field, getattr(message, field))
+    return left.SerializeToString()
 
 
 # ---------------------------------------------------------------- writing

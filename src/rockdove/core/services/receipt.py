@@ -8,10 +8,10 @@ from google.protobuf.message import DecodeError
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
+from rockdove.core.records import GROUPS_END, peer_of
 from rockdove.core.rules.reading import MarkRead
 from rockdove.core.services.pending import Pending
 from rockdove.core.services.sync import find_conversation
-from rockdove.core.records import GROUPS_END, peer_of
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 

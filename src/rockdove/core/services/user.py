@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
-from rockdove.core.errors import Refusal, invalid
+from rockdove.core.errors import KICKED, Refusal, invalid
 from rockdove.core.ports import Accounts, Store
 from rockdove.core.records import Profile
 from rockdove.core.registry import Registry
@@ -28,7 +28,6 @@ from rockdove.wire.limits import (
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
-KICKED: Final = "another device of this account ended this session: log in with the password"
 ITEM_BYTES: Final = 6  # around an item of a list, at most
 
 
