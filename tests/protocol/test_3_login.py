@@ -332,14 +332,14 @@ def test_a_new_secret_of_the_tenant_voids_its_resume_tokens_within_a_second_and_
 
 
 def test_a_token_signed_by_the_tenant_lets_a_user_in(world: World) -> None:
-    token = app_token.sign(tenant_of(world), "alice", 4_000_000_000)
+    token = app_token.sign(tenant_of(world), "alice", 1_700_000_000, 4_000_000_000)
     assert world.connect().login("alice", token).status == pb.STATUS_OK
     assert refusal(world, user="bob", token=token).code == pb.UNAUTHENTICATED
-    assert refusal(world, user="erin", token=app_token.sign(tenant_of(world, *OTHER_TENANT), "erin", 4_000_000_000)).code
+    assert refusal(world, user="erin", token=app_token.sign(tenant_of(world, *OTHER_TENANT), "erin", 1_700_000_000, 4_000_000_000)).code
 
 
 def test_a_token_signed_by_the_tenant_makes_a_user_who_can_be_written_to(world: World, bob: Client) -> None:
-    token = app_token.sign(tenant_of(world), "newcomer", 4_000_000_000)
+    token = app_token.sign(tenant_of(world), "newcomer", 1_700_000_000, 4_000_000_000)
     client = world.connect()
     assert client.login("newcomer", token).status == pb.STATUS_OK
     bob.say("newcomer", "welcome")
@@ -347,7 +347,7 @@ def test_a_token_signed_by_the_tenant_makes_a_user_who_can_be_written_to(world: 
 
 
 def test_two_first_logins_at_once_make_one_user(virtual: VirtualWorld) -> None:
-    token = app_token.sign(tenant_of(virtual), "newcomer", 4_000_000_000)
+    token = app_token.sign(tenant_of(virtual), "newcomer", 1_700_000_000, 4_000_000_000)
     one, other = virtual.connect(), virtual.connect()
     for client, device in ((one, "phone"), (other, "tablet")):
         connect = pb.Connect(org="default", appkey="default", user="newcomer", token=token, device=device)
@@ -361,7 +361,7 @@ def test_a_newcomer_who_cannot_be_stored_is_told_to_come_back(virtual: VirtualWo
     async def add_users(*_: object) -> None:
         raise StoreUnavailable("the disk is full")
 
-    token = app_token.sign(tenant_of(virtual), "newcomer", 4_000_000_000)
+    token = app_token.sign(tenant_of(virtual), "newcomer", 1_700_000_000, 4_000_000_000)
     virtual.accounts.add_users = add_users  # type: ignore[method-assign]
     client = virtual.connect()
     answer = client.login("newcomer", token)

@@ -14,21 +14,23 @@ class TokenAuth:
         self._resume_ms = resume_token_days * DAY_MS
         self._passwords = PasswordChecker()
 
-    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+    async def check(
+        self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
         active = user is None or user.state is UserState.ACTIVE
         if active and tenant:
-            if user and resume.verify(self._key, tenant, user, device, token, now_ms):
+            if user and resume.verify(self._key, tenant, user, device, kicked_ms, token, now_ms):
                 return True
-            if app_token.verify(tenant, name, token, now_ms):
+            if app_token.verify(tenant, name, kicked_ms, token, now_ms):
                 return True
         # Whoever is refused has waited for one argon2, whatever the reason (protocol §3).
         known_hash = user.password_hash if user else ""
         right = await self._passwords.verify(known_hash or decoy_hash(tenant.password_cost if tenant else "standard"), token)
         return right and active and bool(known_hash)
 
-    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:
+    def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:
         expires_ms = now_ms + self._resume_ms
-        return resume.sign(self._key, tenant, user, device, expires_ms), expires_ms
+        return resume.sign(self._key, tenant, user, device, kicked_ms, expires_ms), expires_ms
 
     def close(self) -> None:
         """Give up the checks under way."""

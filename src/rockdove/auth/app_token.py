@@ -17,14 +17,18 @@ def new_secret() -> bytes:
     return secrets.token_urlsafe(32).encode()
 
 
-def sign(tenant: Tenant, name: str, expires_seconds: int) -> str:
-    """A token that lets `name` in until `expires_seconds` after the Unix epoch."""
-    claims = {"sub": name, "org": tenant.org, "appkey": tenant.appkey, "exp": expires_seconds}
+def sign(tenant: Tenant, name: str, now_seconds: int, expires_seconds: int) -> str:
+    """A token, made now, that lets `name` in until `expires_seconds`; both after the Unix epoch."""
+    claims = {"sub": name, "org": tenant.org, "appkey": tenant.appkey, "iat": now_seconds, "exp": expires_seconds}
     return jwt.encode(claims, tenant.token_secret, algorithm=_ALGORITHM)
 
 
-def verify(tenant: Tenant, name: str, token: str, now_ms: int) -> bool:
-    """Whether the tenant's secret signed that `name` of this tenant may come in now."""
+def verify(tenant: Tenant, name: str, kicked_ms: int, token: str, now_ms: int) -> bool:
+    """Whether the tenant's secret signed that `name` of this tenant may come in now.
+
+    On a device that was ever kicked (last `kicked_ms` after the Unix epoch, 0 for never) the token must say that it was
+    made after that.
+    """
     if not tenant.token_secret or token.count(".") != 2:
         return False
     try:
@@ -43,6 +47,7 @@ def verify(tenant: Tenant, name: str, token: str, now_ms: int) -> bool:
         and now_ms < claims["exp"] * 1000
         and _is_number(claims.get("nbf", 0))
         and (claims.get("nbf", 0) - _SKEW_SECONDS) * 1000 <= now_ms
+        and (not kicked_ms or (_is_number(claims.get("iat")) and claims["iat"] * 1000 >= kicked_ms))
     )
 
 

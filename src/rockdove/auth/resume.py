@@ -10,22 +10,25 @@ from typing import Final
 from rockdove.core.records import Tenant, User
 
 _TOKEN: Final = re.compile(r"r1\.([0-9]{1,15})\.[A-Za-z0-9_-]{43}")
-_FIELDS: Final = struct.Struct(">3sQQQQ")  # version, tenant, user, credential version, expiry; what follows is the device
+_FIELDS: Final = struct.Struct(
+    ">3sQQQQQ"
+)  # version, tenant, user, credential version, kicked, expiry; then the device
 
 
-def sign(signing_key: bytes, tenant: Tenant, user: User, device: str, expires_ms: int) -> str:
+def sign(signing_key: bytes, tenant: Tenant, user: User, device: str, kicked_ms: int, expires_ms: int) -> str:
     """A token for this user on this device.
 
-    It is void once the user's credentials or the tenant's secret change, or `expires_ms` (Unix epoch) has come.
+    It is void once the user's credentials or the tenant's secret change, the device is kicked (the last time was
+    `kicked_ms`, 0 for never), or `expires_ms` (Unix epoch) has come.
     """
     key = hmac.digest(signing_key, tenant.token_secret, hashlib.sha256)
-    fields = _FIELDS.pack(b"r1.", user.tenant, user.id, user.credential_version, expires_ms)
+    fields = _FIELDS.pack(b"r1.", user.tenant, user.id, user.credential_version, kicked_ms, expires_ms)
     digest = hmac.digest(key, fields + device.encode(), hashlib.sha256)
     return f"r1.{expires_ms}.{urlsafe_b64encode(digest).rstrip(b'=').decode()}"
 
 
-def verify(signing_key: bytes, tenant: Tenant, user: User, device: str, token: str, now_ms: int) -> bool:
-    """Whether `token` was signed with `signing_key` for this tenant and user, as they are now, and this device.
+def verify(signing_key: bytes, tenant: Tenant, user: User, device: str, kicked_ms: int, token: str, now_ms: int) -> bool:
+    """Whether `token` was signed with `signing_key` for this tenant, user and device as they are now.
 
     Nothing in a token is decoded but its expiry: all else is known, so the token is made again and compared.
     """
@@ -33,4 +36,5 @@ def verify(signing_key: bytes, tenant: Tenant, user: User, device: str, token: s
     if not match:
         return False
     expires_ms = int(match[1])
-    return now_ms < expires_ms and hmac.compare_digest(token, sign(signing_key, tenant, user, device, expires_ms))
+    signed = sign(signing_key, tenant, user, device, kicked_ms, expires_ms)
+    return now_ms < expires_ms and hmac.compare_digest(token, signed)

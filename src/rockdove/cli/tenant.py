@@ -31,7 +31,7 @@ Retention = Annotated[
     typer.Option(metavar="none|DAYS|forever", help="How long messages are kept; none: until every device has them [forever]."),
 ]
 Strangers = Annotated[
-    Literal["yes", "no"] | None, typer.Option(help="May users who are not friends write to each other? [yes]")
+    Literal["yes", "no"] | None, typer.Option(help="May users write to each other who are not contacts? [yes]")
 ]
 PasswordCost = Annotated[
     str | None,
@@ -127,7 +127,8 @@ def token(
         if rotate:
             found = replace(found, token_secret=app_token.new_secret())
             await accounts.set_tenant(found)
-        return app_token.sign(found, user, int(time.time()) + seconds) if user else found.token_secret.decode()
+        now = int(time.time())
+        return app_token.sign(found, user, now, now + seconds) if user else found.token_secret.decode()
 
     with open_accounts(data) as accounts:
         print(asyncio.run(work(accounts)))
@@ -150,7 +151,7 @@ def _with_settings(
 
 def _warn_of_strangers(wanted: str | None) -> None:
     if wanted == "no":
-        print("note: contacts are not in this version yet, so nobody in this tenant can write to anyone but himself")
+        print("note: users of this tenant can now write only to those who have accepted their contact request")
 
 
 def _retention_days(text: str) -> int:

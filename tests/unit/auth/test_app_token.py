@@ -24,8 +24,10 @@ def signed(claims: dict[str, Any], tenant: Tenant = SHOP, algorithm: str = "HS25
     return jwt.encode(claims, tenant.token_secret, algorithm=algorithm)
 
 
-def lets_in(token: str, name: str = "alice", tenant: Tenant = SHOP, now_seconds: float = NOW) -> bool:
-    return app_token.verify(tenant, name, token, int(now_seconds * 1000))
+def lets_in(
+    token: str, name: str = "alice", tenant: Tenant = SHOP, now_seconds: float = NOW, kicked_seconds: float = 0
+) -> bool:
+    return app_token.verify(tenant, name, int(kicked_seconds * 1000), token, int(now_seconds * 1000))
 
 
 def part(value: Any) -> str:
@@ -33,12 +35,29 @@ def part(value: Any) -> str:
 
 
 def test_what_we_sign_is_let_in() -> None:
-    assert lets_in(app_token.sign(SHOP, "alice", NOW + 1))
+    assert lets_in(app_token.sign(SHOP, "alice", NOW, NOW + 1))
 
 
 def test_a_token_of_the_products_backend_is_let_in() -> None:
     assert lets_in(signed(CLAIMS))
     assert lets_in(signed(CLAIMS | {"iat": NOW + 5, "jti": "x", "role": "admin"}))
+
+
+def test_on_a_kicked_device_only_a_token_made_afterwards_lets_in() -> None:
+    before, after = signed(CLAIMS | {"iat": NOW - 2}), signed(CLAIMS | {"iat": NOW - 1})
+    assert lets_in(before)
+    assert not lets_in(before, kicked_seconds=NOW - 1.5)
+    assert lets_in(after, kicked_seconds=NOW - 1.5)
+    assert lets_in(app_token.sign(SHOP, "alice", NOW, NOW + 60), kicked_seconds=NOW - 1.5)
+
+
+@pytest.mark.parametrize("made", [None, "now", [NOW], float("nan")])
+def test_on_a_kicked_device_a_token_that_does_not_say_when_it_was_made_is_refused(made: object) -> None:
+    token = jwt.api_jws.encode(
+        json.dumps(CLAIMS | ({} if made is None else {"iat": made})).encode(), SHOP.token_secret, "HS256"
+    )
+    assert lets_in(token)
+    assert not lets_in(token, kicked_seconds=1)
 
 
 def test_a_token_ends_when_it_says() -> None:

@@ -12,7 +12,8 @@ KEY = bytes(range(32))
 NOW = 1_700_000_000_000
 SHOP = Tenant(1, "acme", "shop", token_secret=b"the shop's")
 ALICE = User(7, 1, "alice", credential_version=3)
-TOKEN = resume.sign(KEY, SHOP, ALICE, "phone", NOW + 1000)
+KICKED = NOW - 5000
+TOKEN = resume.sign(KEY, SHOP, ALICE, "phone", KICKED, NOW + 1000)
 
 
 def good(
@@ -20,10 +21,11 @@ def good(
     tenant: Tenant = SHOP,
     user: User = ALICE,
     device: str = "phone",
+    kicked_ms: int = KICKED,
     now_ms: int = NOW,
     key: bytes = KEY,
 ) -> bool:
-    return resume.verify(key, tenant, user, device, token, now_ms)
+    return resume.verify(key, tenant, user, device, kicked_ms, token, now_ms)
 
 
 def test_it_is_good_until_it_expires() -> None:
@@ -49,13 +51,19 @@ def test_a_new_secret_of_the_tenant_voids_it_and_other_settings_do_not() -> None
     assert good(tenant=replace(SHOP, strangers=False, password_cost="strong", messages_per_second=7))
 
 
+def test_a_kick_voids_it_whatever_the_time() -> None:
+    assert not good(kicked_ms=KICKED + 1)
+    assert not good(kicked_ms=NOW)
+    assert not good(kicked_ms=0)
+
+
 def test_the_tenant_s_secret_alone_signs_none() -> None:
-    assert not good(resume.sign(SHOP.token_secret, SHOP, ALICE, "phone", NOW + 1000))
-    assert not good(resume.sign(b"", SHOP, ALICE, "phone", NOW + 1000))
+    assert not good(resume.sign(SHOP.token_secret, SHOP, ALICE, "phone", KICKED, NOW + 1000))
+    assert not good(resume.sign(b"", SHOP, ALICE, "phone", KICKED, NOW + 1000))
 
 
 def test_the_empty_device_has_its_own() -> None:
-    token = resume.sign(KEY, SHOP, ALICE, "", NOW + 1000)
+    token = resume.sign(KEY, SHOP, ALICE, "", KICKED, NOW + 1000)
     assert good(token, device="")
     assert not good(token)
 
@@ -83,9 +91,14 @@ def test_any_text_is_refused_without_an_error(token: str) -> None:
 _names = st.text("ab1.", max_size=4)
 
 
-@given(st.tuples(*[st.integers(0, 300)] * 4, _names), st.tuples(*[st.integers(0, 300)] * 4, _names))
-def test_no_two_grants_share_a_token(one: tuple[int, int, int, int, str], other: tuple[int, int, int, int, str]) -> None:
-    def token(tenant: int, user: int, version: int, expires_ms: int, device: str) -> str:
-        return resume.sign(KEY, SHOP, User(user, tenant, "x", credential_version=version), device, expires_ms)
+_grants = st.tuples(*[st.integers(0, 300)] * 5, _names)
+
+
+@given(_grants, _grants)
+def test_no_two_grants_share_a_token(
+    one: tuple[int, int, int, int, int, str], other: tuple[int, int, int, int, int, str]
+) -> None:
+    def token(tenant: int, user: int, version: int, kicked_ms: int, expires_ms: int, device: str) -> str:
+        return resume.sign(KEY, SHOP, User(user, tenant, "x", credential_version=version), device, kicked_ms, expires_ms)
 
     assert (token(*one) == token(*other)) == (one == other)

@@ -14,7 +14,7 @@ from rockdove.core.settings import DAY_MS
 NOW = 1_700_000_000_000
 SHOP = Tenant(1, "acme", "shop", password_cost="light", token_secret=app_token.new_secret())
 ALICE = User(7, 1, "alice", password_hash=password.hash_password("secret", "light"), credential_version=3)
-APP_TOKEN = app_token.sign(SHOP, "alice", NOW // 1000 + 60)
+APP_TOKEN = app_token.sign(SHOP, "alice", NOW // 1000 - 60, NOW // 1000 + 60)
 
 
 @pytest.fixture
@@ -38,8 +38,15 @@ def work(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return done
 
 
-def check(auth: Auth, token: str, user: User | None = ALICE, tenant: Tenant | None = SHOP, device: str = "phone") -> bool:
-    return asyncio.run(auth.check(tenant, user.name if user else "alice", user, device, token, NOW))
+def check(
+    auth: Auth,
+    token: str,
+    user: User | None = ALICE,
+    tenant: Tenant | None = SHOP,
+    device: str = "phone",
+    kicked_ms: int = 0,
+) -> bool:
+    return asyncio.run(auth.check(tenant, user.name if user else "alice", user, device, kicked_ms, token, NOW))
 
 
 def test_the_password_lets_in(auth: TokenAuth) -> None:
@@ -48,7 +55,7 @@ def test_the_password_lets_in(auth: TokenAuth) -> None:
 
 
 def test_a_resume_token_lets_its_device_in_without_an_argon2(auth: TokenAuth, work: list[str]) -> None:
-    token, expires_ms = auth.resume_token(SHOP, ALICE, "phone", NOW)
+    token, expires_ms = auth.resume_token(SHOP, ALICE, "phone", 0, NOW)
     assert expires_ms == NOW + 30 * DAY_MS
     assert check(auth, token)
     assert not work
@@ -62,6 +69,17 @@ def test_an_app_token_lets_in_known_and_unknown_users_without_an_argon2(auth: To
     assert not work
 
 
+def test_after_a_kick_the_device_s_tokens_are_dead_and_the_password_and_new_tokens_are_good(auth: TokenAuth) -> None:
+    kicked_ms = NOW - 1000
+    older, _ = auth.resume_token(SHOP, ALICE, "phone", 0, NOW - 2000)
+    newer, _ = auth.resume_token(SHOP, ALICE, "phone", kicked_ms, NOW)
+    for token in (older, APP_TOKEN):
+        assert check(auth, token)
+        assert not check(auth, token, kicked_ms=kicked_ms)
+    for token in ("secret", newer, app_token.sign(SHOP, "alice", NOW // 1000, NOW // 1000 + 60)):
+        assert check(auth, token, kicked_ms=kicked_ms)
+
+
 @pytest.mark.parametrize("text", ["r1.not.really", "eyJhbGciOiJub25lIn0.e30.", APP_TOKEN[:-4], "r1.9." + "A" * 43, "a.b.c"])
 def test_a_password_that_looks_like_a_token_is_a_password(auth: TokenAuth, text: str) -> None:
     assert check(auth, text, user=replace(ALICE, password_hash=password.hash_password(text, "light")))
@@ -69,7 +87,7 @@ def test_a_password_that_looks_like_a_token_is_a_password(auth: TokenAuth, text:
 
 @pytest.mark.parametrize("state", [UserState.DISABLED, UserState.REMOVED])
 def test_nothing_lets_a_disabled_or_removed_user_in(auth: TokenAuth, state: UserState) -> None:
-    resume_token, _ = auth.resume_token(SHOP, ALICE, "phone", NOW)
+    resume_token, _ = auth.resume_token(SHOP, ALICE, "phone", 0, NOW)
     for token in ("secret", resume_token, APP_TOKEN):
         assert check(auth, token)
         assert not check(auth, token, user=replace(ALICE, state=state))
@@ -79,8 +97,8 @@ def test_nothing_lets_a_disabled_or_removed_user_in(auth: TokenAuth, state: User
 def test_every_refusal_costs_one_argon2_at_the_tenants_cost(auth: TokenAuth, work: list[str], cost: str) -> None:
     tenant = replace(SHOP, password_cost=cost)
     alice = replace(ALICE, password_hash=password.hash_password("secret", cost))
-    resume_token, _ = auth.resume_token(tenant, replace(alice, credential_version=2), "phone", NOW)
-    expired = app_token.sign(tenant, "alice", NOW // 1000 - 1)
+    resume_token, _ = auth.resume_token(tenant, replace(alice, credential_version=2), "phone", 0, NOW)
+    expired = app_token.sign(tenant, "alice", NOW // 1000 - 60, NOW // 1000 - 1)
     assert not check(auth, "wrong", alice, tenant)
     assert not check(auth, "", alice, tenant)
     assert not check(auth, "x" * 3000, alice, tenant)

@@ -34,7 +34,7 @@ def add(data: Path, *options: str) -> Tenant:
 def let_in(data: Path, token: str, name: str) -> bool:
     tenant = stored(data)
     assert tenant
-    return app_token.verify(tenant, name, token, time.time_ns() // 1_000_000)
+    return app_token.verify(tenant, name, 0, token, time.time_ns() // 1_000_000)
 
 
 def test_a_tenant_is_added_with_defaults(tmp_path: Path) -> None:
@@ -103,8 +103,8 @@ def test_only_the_settings_that_are_given_change(tmp_path: Path) -> None:
     assert (after.strangers, after.messages_per_second, after.token_secret) == (False, 20, before.token_secret)
 
 
-def test_who_shuts_out_strangers_is_told_what_that_means_in_this_version(tmp_path: Path) -> None:
-    note = "note: contacts are not in this version yet, so nobody in this tenant can write to anyone but himself"
+def test_who_shuts_out_strangers_is_told_what_that_means(tmp_path: Path) -> None:
+    note = "note: users of this tenant can now write only to those who have accepted their contact request"
     for verb in ("add", "set"):
         shut = succeeded(rockdove("tenant", verb, "acme", "shop", "--strangers", "no", "--data", tmp_path))
         assert shut.splitlines()[1:] == [note]

@@ -6,7 +6,7 @@ import pytest
 
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal
-from rockdove.core.login import UNIFORM, Login
+from rockdove.core.login import UNIFORM, Admission, Login
 from rockdove.core.records import Tenant, User, UserState
 from rockdove.store.memory.accounts import MemoryAccounts
 from rockdove.wire import im_pb2 as pb
@@ -24,9 +24,13 @@ class Auth:
 
     def __init__(self) -> None:
         self.checked: list[tuple[Tenant | None, str, User | None]] = []
+        self.kicked: list[int] = []
 
-    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+    async def check(
+        self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
         self.checked.append((tenant, name, user))
+        self.kicked.append(kicked_ms)
         return token == "right"
 
 
@@ -42,12 +46,27 @@ def auth() -> Auth:
     return Auth()
 
 
+class Devices:
+    """Only the devices of a `Store`."""
+
+    def __init__(self) -> None:
+        self.kicked = {(1, "phone"): 7_000}
+
+    async def kicked_ms(self, user: int, device: str) -> int:
+        return self.kicked.get((user, device), 0)
+
+
 @pytest.fixture
-def login(accounts: MemoryAccounts, auth: Auth) -> Login:
-    return Login(Directory(accounts), accounts, auth, Clock())  # type: ignore[arg-type]
+def devices() -> Devices:
+    return Devices()
 
 
-def admit(login: Login, user: str = "alice", token: str = "right", org: str = "default", **fields: str) -> tuple[Tenant, User]:
+@pytest.fixture
+def login(accounts: MemoryAccounts, devices: Devices, auth: Auth) -> Login:
+    return Login(Directory(accounts, devices), accounts, devices, auth, Clock())  # type: ignore[arg-type]
+
+
+def admit(login: Login, user: str = "alice", token: str = "right", org: str = "default", **fields: str) -> Admission:
     connect = pb.Connect(org=org, appkey="default", user=user, token=token, **fields)
     return run(login.admit(connect, "192.0.2.1"))
 
@@ -59,13 +78,13 @@ def refusal(login: Login, **fields: str) -> Refusal:
 
 
 def test_the_right_token_lets_in(login: Login) -> None:
-    tenant, user = admit(login)
-    assert (tenant.id, user.name) == (1, "alice")
+    tenant, user, kicked_ms = admit(login)
+    assert (tenant.id, user.name, kicked_ms) == (1, "alice", 0)
 
 
 def test_somebody_new_whom_the_token_vouches_for_is_made(login: Login, accounts: MemoryAccounts) -> None:
-    _, user = admit(login, user="newcomer")
-    assert run(accounts.user(1, "newcomer")) == user
+    admission = admit(login, user="newcomer")
+    assert run(accounts.user(1, "newcomer")) == admission.user
 
 
 def test_unknown_tenants_and_users_are_checked_all_the_same(login: Login, auth: Auth) -> None:
@@ -89,6 +108,14 @@ def test_an_account_changed_a_moment_ago_is_seen_at_once(login: Login, accounts:
     admit(login)
     run(accounts.set_user(1, state=UserState.DISABLED))
     assert refusal(login).code == pb.UNAUTHENTICATED
+
+
+def test_the_check_knows_when_the_device_was_kicked_last(login: Login, auth: Auth, devices: Devices) -> None:
+    assert admit(login, device="phone").kicked_ms == 7_000
+    assert admit(login, device="laptop").kicked_ms == 0
+    devices.kicked[1, "phone"] = 8_000
+    assert admit(login, device="phone").kicked_ms == 8_000
+    assert auth.kicked == [7_000, 0, 8_000]
 
 
 def test_illegal_names_are_not_even_looked_up_and_count_as_no_failure(login: Login, auth: Auth) -> None:
