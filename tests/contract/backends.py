@@ -11,7 +11,7 @@ from typing import Any, Final, Protocol
 from rockdove.core.ports import Accounts, Store
 from rockdove.core.records import FOREVER, NO_RETENTION, Tenant
 from rockdove.store.memory.accounts import MemoryAccounts
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
 from rockdove.store.sqlite.store import SqliteStore

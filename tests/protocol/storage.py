@@ -5,7 +5,7 @@ from typing import Protocol
 
 from rockdove.core.ports import Accounts, Store
 from rockdove.store.memory.accounts import MemoryAccounts
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
 from rockdove.store.sqlite.store import SqliteStore

@@ -7,7 +7,7 @@ from typing import Any
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.records import Batch, Device, Earlier, Position, Span, Stored, Summary
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from tests.simulation.clock import Clock, pause
 
 Done = Callable[[Exception | None], None]

@@ -15,7 +15,7 @@ from rockdove.core.records import Batch, Draft
 from rockdove.core.registry import Registry
 from rockdove.core.services.message import MessageService
 from rockdove.core.session import Session
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from tests.simulation.disk import NodeStore
 
 Plant = Callable[[], AbstractContextManager[object]]

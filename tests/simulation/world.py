@@ -12,7 +12,7 @@ from rockdove.core.node import Node
 from rockdove.core.records import NO_RETENTION, Batch, Draft, Tenant, User, UserState, single_conversation
 from rockdove.core.settings import Settings
 from rockdove.store.memory.accounts import MemoryAccounts
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from rockdove.wire import codec
 from tests.history.events import Event, Invoked, Killed, LoggedIn, Pinged, Ponged, Sent
 from tests.raw import text_message

@@ -3,12 +3,10 @@
 from collections.abc import Coroutine
 from typing import Any
 
-from rockdove.core.errors import Refusal
+from rockdove.core.errors import OUR_FAULT, Refusal
 from rockdove.core.ports import View
 from rockdove.core.records import Change, Draft, Outcome
 from rockdove.wire import im_pb2 as pb
-
-OUR_FAULT = "the server made a mistake with this request: it was logged"
 
 
 def permitted(draft: Draft, view: View, now_ms: int) -> bool:
@@ -42,8 +40,8 @@ def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     except Exception as error:
-        refusal = Refusal(pb.INTERNAL, OUR_FAULT)
-        refusal.__cause__ = error
-        return refusal
+        fault = Refusal(pb.INTERNAL, OUR_FAULT)
+        fault.__cause__ = error
+        return fault
     work.close()
     raise RuntimeError("a permit or rule waited for something else than the view")

@@ -7,7 +7,7 @@ import pytest
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.retention import Retention
 from rockdove.store.memory.accounts import MemoryAccounts
-from rockdove.store.memory.log import MemoryStore
+from rockdove.store.memory.store import MemoryStore
 from tests.protocol.virtual import START_MS, Journal
 
 

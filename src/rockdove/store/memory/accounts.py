@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 
-from rockdove.core.records import DEFAULT_NAME, AccountChanges, Tenant, User, UserState
+from rockdove.core.records import DEFAULT_NAME, AccountChanges, Profile, Tenant, User, UserState
 
 
 class MemoryAccounts:
@@ -14,6 +14,7 @@ class MemoryAccounts:
         self._tenants = {1: Tenant(1, DEFAULT_NAME, DEFAULT_NAME, token_secret=secrets.token_urlsafe(32).encode())}
         self._users: dict[int, User] = {}
         self._user_ids: dict[tuple[int, str], int] = {}
+        self._profiles: dict[int, Profile] = {}  # by user
         self._changes: list[tuple[int, int]] = []  # (tenant, user), the user 0 for the tenant itself; position = index + 1
         self._signing_key = secrets.token_bytes(32)
 
@@ -67,6 +68,7 @@ class MemoryAccounts:
         present = self._users[user]
         if state is UserState.REMOVED:
             password_hash = ""
+            self._profiles.pop(user, None)
         self._users[user] = replace(
             present,
             state=present.state if state is None else state,
@@ -74,6 +76,20 @@ class MemoryAccounts:
             credential_version=present.credential_version + (password_hash is not None),
         )
         self._changes.append((present.tenant, user))
+
+    async def profiles(self, tenant: int, names: Sequence[str]) -> Sequence[Profile]:
+        return [self._profile(user) for user in await self.users(tenant, "", len(self._users)) if user.name in names]
+
+    async def find_profiles(self, tenant: int, prefix: str, limit: int) -> Sequence[Profile]:
+        folded = prefix.casefold()
+        profiles = [self._profile(user) for user in await self.users(tenant, "", len(self._users))]
+        return [p for p in profiles if any(word.casefold().startswith(folded) for word in (p.name, p.nickname))][:limit]
+
+    async def set_profile(self, profile: Profile) -> None:
+        self._profiles[profile.user] = profile
+
+    def _profile(self, user: User) -> Profile:
+        return self._profiles.get(user.id) or Profile(user.id, user.name)
 
     async def changes(self, position: int) -> AccountChanges:
         changed = self._changes[position:] if position >= 0 else []
