@@ -78,9 +78,9 @@ def test_receipts_tell_how_far_a_message_has_come(client_of: MakeClient) -> None
             await alice.send("bob", "hello")
             message = (await next_of(bob, MessageReceived)).message
             bob.acknowledge(message)
-            assert await next_of(alice, Delivered) == Delivered(pb.SINGLE, "bob", 1)
+            assert await next_of(alice, Delivered) == Delivered("bob", 1)
             await bob.read("alice", message.seq)
-            assert await next_of(alice, Read) == Read(pb.SINGLE, "bob", 1, "bob")
+            assert await next_of(alice, Read) == Read("bob", 1, "bob")
 
     run(scenario())
 

@@ -4,49 +4,29 @@
 import asyncio
 import random
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from rockdove.client.address import parse_address
-from rockdove.client.content import Content, Text
+from rockdove.client.archive import Archive, Readers
+from rockdove.client.asking import REQUEST_TYPES, Payload
+from rockdove.client.contacts import Contacts
+from rockdove.client.content import Content, Edit, Reaction, Recall, Text
+from rockdove.client.devices import Devices
 from rockdove.client.driver import Driver
 from rockdove.client.errors import OutcomeUnknown
 from rockdove.client.events import Event, MessageReceived
-from rockdove.client.message import Chat, Conversation, Message, Sent, read_conversation, read_message
+from rockdove.client.groups import Groups
+from rockdove.client.message import Conversation, Message, Sent
+from rockdove.client.peer import Peer, wire_chat, wire_name
+from rockdove.client.posting import Posting, within
+from rockdove.client.presence import Presence
 from rockdove.client.protocol import Login, Protocol
 from rockdove.client.storage import Storage
+from rockdove.client.users import Users
 from rockdove.wire import im_pb2 as pb
-
-Payload = pb.Contact | pb.Group | pb.Sync | pb.Receipt | pb.Presence | pb.User
-_KINDS: Final[dict[type[Any], pb.RequestType]] = {
-    pb.Contact: pb.CONTACT,
-    pb.Group: pb.GROUP,
-    pb.Sync: pb.SYNC,
-    pb.Receipt: pb.RECEIPT,
-    pb.Presence: pb.PRESENCE,
-    pb.User: pb.USER,
-}
-
-
-class Posting:
-    """A message on its way. `await` it for its Sent; to stop waiting does not take the message back."""
-
-    def __init__(self, answer: "asyncio.Future[Any]") -> None:
-        self._answer = answer
-
-    def done(self) -> bool:
-        """Whether the final answer is there."""
-        return self._answer.done()
-
-    async def wait(self, timeout: float | None = None) -> Sent:
-        """The Sent. Raises Refused, or OutcomeUnknown after `timeout` seconds and when the client stops."""
-        sent: Sent = await _within(timeout, self._answer)
-        return sent
-
-    def __await__(self) -> Generator[Any, None, Sent]:
-        return self.wait().__await__()
 
 
 class Client:
@@ -59,6 +39,8 @@ class Client:
     `device` is this installation's stable id; it has one connection at a time. `tls` is True for the system's
     certificates, or an SSLContext. `outbox` is a file (SQLite) in which unsent messages and the places in the
     conversations outlive the process, with an fsync for each; without it they live as long as the client.
+
+    A conversation is named by its peer everywhere: a user's name, or a `Group`.
     """
 
     def __init__(
@@ -85,15 +67,30 @@ class Client:
         self._jitter = jitter
         self._running: tuple[Protocol, Driver] | None = None
         self._last: Message | None = None  # handed out, and not acknowledged yet
+        self._archive = Archive(self.request, user)
+        self.groups = Groups(self.request)
+        self.contacts = Contacts(self.request)
+        self.presence = Presence(self.request, self._keep_presence)
+        self.users = Users(self.request)
+        self.devices = Devices(self.request)
 
     # ---------------------------------------------------------------- life
 
     def start(self) -> None:
-        """Begin to connect, without waiting: for programs that also work offline. Raises OutboxUnusable."""
+        """Begin to connect, without waiting: for programs that also work offline. Raises OutboxUnusable.
+
+        Once in the life of a Client; RuntimeError else.
+        """
+        if self._running:
+            raise RuntimeError("the client was started already: one Client is started once, make another one to come back")
         org, appkey, user, token = self._login
         storage = Storage(self._path, f"{user}@{org}/{appkey}")
-        login = Login(org, appkey, user, token, storage.device(self._device), self._client)
-        protocol = Protocol(login, storage, self._jitter)
+        try:
+            login = Login(org, appkey, user, token, storage.device(self._device), self._client)
+            protocol = Protocol(login, storage, self._jitter)
+        except BaseException:
+            storage.close()
+            raise
         self._running = protocol, Driver(*self._address, self._tls, protocol, storage)
 
     @property
@@ -133,24 +130,21 @@ class Client:
 
     # ---------------------------------------------------------------- sending
 
-    def post(
-        self, to: str, content: str | Content, *, chat: Chat = Chat.SINGLE, reply_to: int = 0, mentions: Sequence[str] = ()
-    ) -> Posting:
+    def post(self, to: Peer, content: str | Content, *, reply_to: int = 0, mentions: Sequence[str] = ()) -> Posting:
         """Put a message into the outbox, and go on. It is sent once, in order, however often the connection breaks.
 
-        Raises Refused when it is beyond the protocol's limits or 10,000 wait already; OutboxUnusable; and what
-        ended the client, if it has ended.
+        `reply_to` is a msgid; "@all" among the mentions is for a group's admins. Raises Refused when it is beyond the
+        protocol's limits or 10,000 wait already; OutboxUnusable; and what ended the client, if it has ended.
         """
         self._driver.check()
-        ticket = self._protocol.post(to, Text(content) if isinstance(content, str) else content, chat, reply_to, mentions)
-        return Posting(self._driver.answer(ticket))
+        ticket, message = self._protocol.post(to, _content(content), reply_to, mentions)
+        return Posting(message, self._driver.answer(ticket))
 
     async def send(
         self,
-        to: str,
+        to: Peer,
         content: str | Content,
         *,
-        chat: Chat = Chat.SINGLE,
         reply_to: int = 0,
         mentions: Sequence[str] = (),
         timeout: float | None = None,
@@ -160,16 +154,44 @@ class Client:
         Raises Refused for good, OutcomeUnknown after `timeout` seconds: the message stays in the outbox then, as it
         does when the task is cancelled, and goes out all the same. Sending it anew would make a second message.
         """
-        return await self.post(to, content, chat=chat, reply_to=reply_to, mentions=mentions).wait(timeout)
+        return await self.post(to, content, reply_to=reply_to, mentions=mentions).wait(timeout)
 
-    async def send_transient(
-        self, to: str, content: str | Content, *, chat: Chat = Chat.SINGLE, timeout: float | None = None
+    async def reply(
+        self,
+        message: Message | Sent,
+        content: str | Content,
+        *,
+        mentions: Sequence[str] = (),
+        timeout: float | None = None,
     ) -> Sent:
+        """`send` into the conversation of `message`, pointing at it."""
+        return await self.send(message.peer, content, reply_to=message.msgid, mentions=mentions, timeout=timeout)
+
+    async def recall(self, message: Message | Sent, *, timeout: float | None = None) -> Sent:
+        """Take a message back for everyone. Goes through the outbox, waits and raises as `send`, like the next three.
+
+        For its sender within the server's time (2 minutes by default), and for the admins of a group.
+        """
+        return await self.send(message.peer, Recall(message.msgid), timeout=timeout)
+
+    async def edit(self, message: Message | Sent, content: str | Content, *, timeout: float | None = None) -> Sent:
+        """Give a message of yours other content, within the server's time (15 minutes by default)."""
+        return await self.send(message.peer, Edit(message.msgid, _content(content)), timeout=timeout)
+
+    async def react(self, message: Message | Sent, emoji: str, *, timeout: float | None = None) -> Sent:
+        """Put an emoji on a message."""
+        return await self.send(message.peer, Reaction(message.msgid, emoji), timeout=timeout)
+
+    async def unreact(self, message: Message | Sent, emoji: str, *, timeout: float | None = None) -> Sent:
+        """Take an emoji of yours off again."""
+        return await self.send(message.peer, Reaction(message.msgid, emoji, removed=True), timeout=timeout)
+
+    async def send_transient(self, to: Peer, content: str | Content, *, timeout: float | None = None) -> Sent:
         """Send to those online now, unstored (protocol §4 opts). Raises Disconnected when there is no connection, Refused."""
         self._driver.check()
-        ticket = self._protocol.transient(to, Text(content) if isinstance(content, str) else content, chat)
+        ticket = self._protocol.transient(to, _content(content))
         sent = pb.Sent.FromString(await self._answered(ticket, timeout))
-        return Sent(sent.msgid, sent.seq, sent.timestamp)
+        return Sent(to, sent.msgid, sent.seq, sent.timestamp)
 
     def unsent(self) -> list[Message]:
         """What is in the outbox, an earlier run's included; msgid and seq are 0."""
@@ -216,53 +238,72 @@ class Client:
         self._protocol.acknowledge(message)
         self._driver.stir()
 
-    async def read(self, peer: str, seq: int, *, chat: Chat = Chat.SINGLE) -> None:
-        """Tell the peer and your other devices that you have read up to `seq` (protocol §6 Receipt). Raises Refused."""
-        await self.request(pb.Receipt(kind=pb.Receipt.READ, chat=_chat(chat), peer=peer, seq=seq))
+    async def read(self, peer: Peer, seq: int) -> None:
+        """Tell the others and your other devices that you have read up to `seq` (protocol §6 Receipt). Raises Refused."""
+        await self.request(pb.Receipt(kind=pb.Receipt.READ, chat=wire_chat(peer), peer=wire_name(peer), seq=seq))
 
     # ---------------------------------------------------------------- looking back
 
-    async def history(
-        self, peer: str, *, chat: Chat = Chat.SINGLE, after: int = 0, before: int = 0, limit: int = 50
-    ) -> list[Message]:
+    async def history(self, peer: Peer, *, after: int = 0, before: int = 0, limit: int = 50) -> list[Message]:
         """Up to 200 messages, by seq upwards: those after `after`, else the newest ones below `before` (protocol §6 Pull).
 
-        Without either, the newest ones. Raises Refused.
+        Without either, the newest ones. Each is as it is now; what changed them is among them, too: `Timeline` joins both.
+        Raises Refused.
         """
-        if not after and not before:
-            before = (1 << 63) - 1
-        pull = pb.Pull(chat=_chat(chat), peer=peer, after=after, before=before, limit=limit)
-        pulled = pb.Pulled.FromString(await self.request(pb.Sync(pull=pull)))
-        return [read_message(each, self.user) for each in pulled.messages]
+        return await self._archive.history(peer, after, before, limit)
 
-    async def conversations(self, *, page: int = 50) -> AsyncIterator[Conversation]:
+    def conversations(self, *, page: int = 50) -> AsyncIterator[Conversation]:
         """Your conversations, the newest activity first, fetched in pages. Raises Refused."""
-        after = ""
-        while True:
-            query = pb.ListConversations(after=after, limit=page)
-            answer = pb.Conversations.FromString(await self.request(pb.Sync(conversations=query)))
-            for item in answer.items:
-                yield read_conversation(item, self.user)
-            after = answer.next
-            if not after:
-                return
+        return self._archive.conversations(page)
 
-    async def request(self, payload: Payload, *, timeout: float | None = None) -> bytes:
+    def search(
+        self,
+        text: str = "",
+        *,
+        peer: Peer | None = None,
+        sender: str = "",
+        since_ms: int = 0,
+        until_ms: int = 0,
+        kinds: Iterable[type[Content]] = (),
+    ) -> AsyncIterator[Message]:
+        """Messages you may read in which every word of `text` occurs, newest first, fetched in pages. Raises Refused.
+
+        The rest narrows it down: one conversation, one sender, a time (ms since the Unix epoch, `until_ms` exclusive),
+        kinds of content like `(Image, File)`.
+        """
+        return self._archive.search(text, peer, sender, since_ms, until_ms, kinds)
+
+    async def readers(self, message: Message | Sent, *, limit: int = 200) -> Readers:
+        """Who has read a message in a group: how many, of how many, and up to `limit` names. Raises Refused."""
+        return await self._archive.readers(message, limit)
+
+    async def delete(self, *messages: Message | Sent) -> None:
+        """Delete messages for you, on all your devices; nobody else is concerned, see `recall`. Raises Refused."""
+        await self._archive.delete(messages)
+
+    async def clear(self, peer: Peer, through: int) -> None:
+        """The same with all messages of a conversation up to the seq `through`. Raises Refused."""
+        await self._archive.clear(peer, through)
+
+    async def request(self, payload: Payload, *, timeout: float | None = None, again: bool = True) -> bytes:
         """Any request of the protocol but MESSAGE, by its payload; returns Response.payload.
 
-        It is repeated when the connection breaks, which is harmless (protocol §6). Raises Refused, OutcomeUnknown after
-        `timeout` seconds.
+        It waits for a connection, and is repeated when that breaks, which is harmless (protocol §6). Without `again` it is
+        neither, and raises Disconnected instead. Raises Refused, OutcomeUnknown after `timeout` seconds.
         """
         self._driver.check()
-        ticket = self._protocol.ask(_KINDS[type(payload)], payload.SerializeToString())
+        ticket = self._protocol.ask(REQUEST_TYPES[type(payload)], payload.SerializeToString(), again=again)
         answer: bytes = await self._answered(ticket, timeout)
         return answer
 
     async def _answered(self, ticket: int, timeout: float | None) -> Any:
         try:
-            return await _within(timeout, self._driver.answer(ticket))
+            return await within(timeout, self._driver.answer(ticket))
         finally:
             self._driver.forget(ticket)
+
+    def _keep_presence(self, presence: pb.Presence) -> None:
+        self._protocol.presence = presence.SerializeToString()
 
 
 class Events:
@@ -282,13 +323,5 @@ class Events:
         return event
 
 
-async def _within(timeout: float | None, answer: "asyncio.Future[Any]") -> Any:
-    try:
-        async with asyncio.timeout(timeout):
-            return await asyncio.shield(answer)
-    except TimeoutError:
-        raise OutcomeUnknown(f"no answer within {timeout} s; it may still come") from None
-
-
-def _chat(chat: Chat) -> pb.Chat:
-    return pb.GROUP_CHAT if chat is Chat.GROUP else pb.SINGLE
+def _content(content: str | Content) -> Content:
+    return Text(content) if isinstance(content, str) else content

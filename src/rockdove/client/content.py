@@ -111,6 +111,16 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
+class Removed:
+    """Nothing any more: the message was recalled, or deleted by this user. Only its place is left.
+
+    `type` is the MessageType that it had.
+    """
+
+    type: int = pb.TXT
+
+
+@dataclass(frozen=True, slots=True)
 class Unknown:
     """Content that this version can't read: a newer MessageType, or bytes that do not parse."""
 
@@ -118,7 +128,7 @@ class Unknown:
     payload: bytes
 
 
-Content = Text | Image | File | Audio | Video | Location | Custom | Recall | Edit | Reaction | Notice | Unknown
+Content = Text | Image | File | Audio | Video | Location | Custom | Recall | Edit | Reaction | Notice | Removed | Unknown
 
 # Fields have the names of the wire's fields, but for the founding schema's `txt`.
 _SHAPES: Final[dict[type[Any], tuple[int, type[Any]]]] = {
@@ -138,7 +148,9 @@ _TYPES: Final = {number: (shape, wire) for shape, (number, wire) in _SHAPES.item
 
 
 def encode(content: Content) -> tuple[int, bytes]:
-    """`content` as (Message.type, Message.payload)."""
+    """`content` as (Message.type, Message.payload). Raises ValueError for a Removed."""
+    if isinstance(content, Removed):
+        raise ValueError("what is removed has no content to send")
     if isinstance(content, Unknown):
         return content.type, content.payload
     number, wire = _SHAPES[type(content)]
@@ -165,11 +177,28 @@ def decode(number: int, payload: bytes) -> Content:
     if shape is Text:
         return Text(body.txt)
     if shape is Edit:
-        # One level only: an edit of an edit means nothing, and nesting would be the sender's to choose.
-        new = Unknown(body.type, body.payload) if body.type == pb.EDIT else decode(body.type, body.payload)
-        return Edit(body.msgid, new)
+        return read_edit(body)
     values = {field.name: getattr(body, field.name) for field in fields(shape)}
     if shape is Notice:
         values["users"] = tuple(body.users)
     content: Content = shape(**values)
     return content
+
+
+def read_edit(change: pb.Change) -> Edit:
+    """The new content that a Change brings."""
+    # One level only: an edit of an edit means nothing, and nesting would be the sender's to choose.
+    number, payload = int(change.type), change.payload
+    return Edit(change.msgid, Unknown(number, payload) if number == pb.EDIT else decode(number, payload))
+
+
+def changes_another(content: Content) -> bool:
+    """Whether it is about an earlier message, and nothing to be shown by itself."""
+    if isinstance(content, Removed):
+        return content.type in (pb.RECALL, pb.EDIT, pb.REACTION)
+    return isinstance(content, Recall | Edit | Reaction)
+
+
+def message_type(kind: type[Content]) -> int:
+    """The MessageType of a class of content."""
+    return _SHAPES[kind][0]

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from rockdove.client.contacts import Contact
 from rockdove.client.errors import Refused
+from rockdove.client.groups import JoinRequest
 from rockdove.client.message import Message, Sent
-from rockdove.wire import im_pb2 as pb
+from rockdove.client.peer import Group, Peer
+from rockdove.client.presence import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +36,9 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessagesMissing:
-    """The server no longer has the messages with `after` < seq < `before` (protocol §5)."""
+    """The messages with `after` < seq < `before` are not to be had: expired, or of a time when you were no member (§5)."""
 
-    chat: int
-    peer: str
+    peer: Peer
     after: int
     before: int
 
@@ -45,8 +47,7 @@ class MessagesMissing:
 class Delivered:
     """A device of the peer has your messages up to `seq`."""
 
-    chat: int
-    peer: str
+    peer: Peer
     seq: int
 
 
@@ -54,29 +55,55 @@ class Delivered:
 class Read:
     """`user` has read up to `seq`. It is you, when you did so on another device."""
 
-    chat: int
-    peer: str
+    peer: Peer
     seq: int
     user: str
 
 
 @dataclass(frozen=True, slots=True)
-class PresenceChanged:
-    """Somebody came, went or is typing. `state` is a Presence.State."""
+class Deleted:
+    """You have deleted messages on another device: those with these `seqs`, and all up to `through`."""
 
+    peer: Peer
+    seqs: tuple[int, ...]
+    through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Typing:
+    """`user` is writing in this conversation. Nobody tells when he stops: forget it after some seconds."""
+
+    peer: Peer
     user: str
-    state: int
-    last_seen_ms: int
-    text: str
-    chat: int
-    peer: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceChanged:
+    """Somebody came, went, or has something else to say about it."""
+
+    status: Status
 
 
 @dataclass(frozen=True, slots=True)
 class ContactChanged:
-    """News of a contact, as the server tells it."""
+    """A request, an answer, or a change that you made on another device."""
 
-    item: pb.ContactItem
+    contact: Contact
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequested:
+    """Somebody asks to join a group of which you are an admin."""
+
+    request: JoinRequest
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRefused:
+    """You asked to join this group, and an admin said no."""
+
+    group: Group
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,5 +115,17 @@ class Settled:
 
 
 Event = (
-    Connected | Reconnecting | MessageReceived | MessagesMissing | Delivered | Read | PresenceChanged | ContactChanged | Settled
+    Connected
+    | Reconnecting
+    | MessageReceived
+    | MessagesMissing
+    | Delivered
+    | Read
+    | Deleted
+    | Typing
+    | PresenceChanged
+    | ContactChanged
+    | JoinRequested
+    | JoinRefused
+    | Settled
 )

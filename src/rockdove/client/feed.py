@@ -4,11 +4,22 @@ import asyncio
 from collections import deque
 from typing import Final
 
-from rockdove.client.events import ContactChanged, Delivered, Event, MessageReceived, PresenceChanged, Read
+from rockdove.client.events import (
+    ContactChanged,
+    Deleted,
+    Delivered,
+    Event,
+    JoinRefused,
+    JoinRequested,
+    MessageReceived,
+    PresenceChanged,
+    Read,
+    Typing,
+)
 
 PASSING: Final = 1000  # receipts, presence and transients kept for an application that does not look
 
-_PASSING_KINDS: Final = (Delivered, Read, PresenceChanged, ContactChanged)
+_PASSING_KINDS: Final = (Delivered, Read, Deleted, Typing, PresenceChanged, ContactChanged, JoinRequested, JoinRefused)
 
 
 class Feed:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from rockdove.client.events import Event, MessageReceived, MessagesMissing
-from rockdove.client.message import Key, Message
+from rockdove.client.message import Message
+from rockdove.client.peer import Key, peer_of
 from rockdove.client.storage import Place, Storage
 from rockdove.wire.limits import PAGE_MAX
 
@@ -151,7 +152,7 @@ class Inbox:
         through = max((message.seq for message in messages), default=log.first_ahead())
         while log.taken < through and (first := log.first_ahead()):
             if log.taken + 1 < first:
-                self._emit(MessagesMissing(*gap.key, log.taken, first))
+                self._emit(MessagesMissing(peer_of(*gap.key), log.taken, first))
                 log.advance(first - 1)
             self._drain(log)
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Final
 
 from rockdove.client.errors import Refused
-from rockdove.client.message import Key
+from rockdove.client.peer import Key
 from rockdove.client.storage import Place, Storage, Unsent
 from rockdove.wire import im_pb2 as pb
 

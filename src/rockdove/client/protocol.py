@@ -15,6 +15,7 @@ from rockdove.client.heartbeat import Heartbeat
 from rockdove.client.inbox import Gap, Inbox
 from rockdove.client.message import Message, Sent, read_message, write_message
 from rockdove.client.outbox import Outbox
+from rockdove.client.peer import Peer, key_of, peer_of
 from rockdove.client.pushes import read_push
 from rockdove.client.requests import Requests
 from rockdove.client.storage import Storage, Unsent
@@ -81,6 +82,7 @@ class Protocol:
         self._opened_at = 0.0
         self._max_frame_bytes = FRAME_BYTES
         self.phase = Phase.AWAY
+        self.presence = b""  # what to publish after each login; the server forgets it with the connection
         self.end: RockdoveError | None = None  # why the connection is to be closed now
         self.events: list[Event] = []
         self.results: list[tuple[int, Result]] = []
@@ -96,26 +98,34 @@ class Protocol:
 
     # ---------------------------------------------------------------- the application's side
 
-    def post(self, to: str, content: Content, chat: int, reply_to: int, mentions: Sequence[str]) -> int:
-        """Keep a message until the server has it; returns its ticket. Durable on return if the storage is on disk.
+    def post(self, to: Peer, content: Content, reply_to: int, mentions: Sequence[str]) -> tuple[int, Message]:
+        """Keep a message until the server has it; returns its ticket, and how it looks until then.
+
+        Durable on return if the storage is on disk.
 
         Raises Refused when it is beyond the protocol's limits or the outbox is full, OutboxUnusable when the disk fails.
         """
-        return self._outbox.post((chat, to), write_message(to, content, chat, reply_to, mentions)).number
+        unsent = self._outbox.post(key_of(to), write_message(to, content, reply_to, mentions))
+        return unsent.number, self._own(unsent)
 
-    def transient(self, to: str, content: Content, chat: int) -> int:
+    def transient(self, to: Peer, content: Content) -> int:
         """Send to those online now, once, without keeping anything (protocol §4 opts); returns a ticket.
 
         Raises Disconnected when not logged in, Refused as `post`.
         """
-        body = write_message(to, content, chat, 0, ())
+        body = write_message(to, content, 0, ())
         if self.phase is not Phase.LIVE:
             raise Disconnected(None, "not connected, and a transient message is not kept for later")
         return self._requests.ask(pb.MESSAGE, body, (pb.Option(offline=False),), again=False)
 
-    def ask(self, kind: pb.RequestType, payload: bytes) -> int:
-        """Any request but MESSAGE; returns a ticket. It is repeated on the next connection until it is answered."""
-        return self._requests.ask(kind, payload)
+    def ask(self, kind: pb.RequestType, payload: bytes, *, again: bool) -> int:
+        """Any request but MESSAGE; returns a ticket. If `again`, it is repeated on the next connection until it is answered.
+
+        Raises Disconnected when not logged in, for one that is not repeated.
+        """
+        if not again and self.phase is not Phase.LIVE:
+            raise Disconnected(None, "not connected, and this request is not kept for later")
+        return self._requests.ask(kind, payload, again=again)
 
     def forget(self, ticket: int) -> None:
         """Nobody waits for the answer to this request any more."""
@@ -288,13 +298,15 @@ class Protocol:
             lifetime = (conack.resume_expires_at - conack.server_time) / 1000  # both on the server's clock
             self._resume = conack.resume_token, now + lifetime
         self._outbox.login(conack.last_seqid)
+        if self.presence:
+            self._requests.ask(pb.PRESENCE, self.presence)
         self._emit(Connected(conack.session, self._inbox.login(conack.epoch, conack.window)))
 
     def _pushed(self, request: pb.Request) -> None:
         if request.type == pb.MESSAGE:
             self._inbox.offer(read_message(pb.Message.FromString(request.payload), self._login.user))
         else:
-            self.events += read_push(request)
+            self.events += read_push(request, self._login.user)
 
     def _answered(self, response: pb.Response, now: float) -> None:
         if message := self._outbox.answered(response.seqid):
@@ -314,7 +326,7 @@ class Protocol:
         else:
             sent = pb.Sent.FromString(response.payload)
             self._retries.reset()
-            self._settle(message, Sent(sent.msgid, sent.seq, sent.timestamp))
+            self._settle(message, Sent(peer_of(*message.key), sent.msgid, sent.seq, sent.timestamp))
 
     def _settle(self, message: Unsent, result: Sent | Refused) -> None:
         place = self._inbox.sent(message.key, result.seq) if isinstance(result, Sent) else None

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from rockdove.client.errors import OutboxInUse, OutboxUnusable
-from rockdove.client.message import Key
+from rockdove.client.peer import Key
 
 _MEMORY: Final = ":memory:"
 _VERSION: Final = 1  # of the tables below; an unknown one is refused
@@ -109,12 +109,16 @@ class Storage:
 
     def _setting(self, name: str, default: str) -> str:
         """The stored value; `default` is stored when there is none."""
-        row = self._db.execute("SELECT value FROM setting WHERE name = ?", (name,)).fetchone()
-        if row is None:
+        rows = self._rows("SELECT value FROM setting WHERE name = ?", name)
+        if not rows:
             with self._transaction():
                 self._set(name, default)
             return default
-        return str(row[0])
+        return str(rows[0][0])
+
+    def _rows(self, query: str, *values: object) -> list[Any]:
+        with self._failures():
+            return self._db.execute(query, values).fetchall()
 
     def _set(self, name: str, value: object) -> None:
         self._db.execute("INSERT OR REPLACE INTO setting VALUES (?, ?)", (name, str(value)))
@@ -131,7 +135,7 @@ class Storage:
 
     def unsent(self) -> Iterator[Unsent]:
         """The outbox, oldest first."""
-        for number, seqid, chat, peer, body in self._db.execute("SELECT * FROM outbox ORDER BY number"):
+        for number, seqid, chat, peer, body in self._rows("SELECT * FROM outbox ORDER BY number"):
             yield Unsent(number, seqid, (chat, peer), body)
 
     def add(self, key: Key, body: bytes, seqid: int) -> Unsent:
@@ -168,7 +172,7 @@ class Storage:
 
     def places(self) -> Iterator[Place]:
         """All conversations."""
-        for chat, peer, acked, own in self._db.execute("SELECT * FROM place"):
+        for chat, peer, acked, own in self._rows("SELECT * FROM place"):
             yield Place((chat, peer), acked, tuple((first, last) for first, last in json.loads(own)))
 
     def save(self, places: Iterable[Place]) -> None:

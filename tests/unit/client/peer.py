@@ -1,7 +1,6 @@
 """The server's side of the protocol, word by word, for tests of the core without I/O."""
 
 from rockdove.client.content import Text
-from rockdove.client.message import Chat
 from rockdove.client.protocol import Login, Protocol
 from rockdove.client.storage import Storage
 from rockdove.wire import codec
@@ -87,7 +86,7 @@ class Peer:
 
     def post(self, text: str, to: str = "bob") -> int:
         """The application posts a text; returns its ticket."""
-        return self.protocol.post(to, Text(text), Chat.SINGLE, 0, ())
+        return self.protocol.post(to, Text(text), 0, ())[0]
 
     def received(self) -> list[str]:
         """The texts of the messages which the application gets now, in their order. It acknowledges none of them."""

@@ -28,7 +28,7 @@ def test_messages_are_kept_and_the_oldest_passing_news_dropped() -> None:
         feed = Feed()
         for seq in range(PASSING + 10):
             feed.put(message(seq + 1))
-            feed.put(Delivered(0, "bob", seq + 1))
+            feed.put(Delivered("bob", seq + 1))
         events = await drained(feed)
         assert [event.message.seq for event in events if isinstance(event, MessageReceived)] == list(range(1, PASSING + 11))
         assert [event.seq for event in events if isinstance(event, Delivered)] == list(range(11, PASSING + 11))
@@ -50,8 +50,8 @@ def test_what_was_taken_makes_room() -> None:
     async def scenario() -> None:
         feed = Feed()
         for seq in range(3 * PASSING):
-            feed.put(Delivered(0, "bob", seq))
-            assert await feed.next() == Delivered(0, "bob", seq)
+            feed.put(Delivered("bob", seq))
+            assert await feed.next() == Delivered("bob", seq)
 
     asyncio.run(scenario())
 

@@ -6,8 +6,8 @@ import pytest
 
 from rockdove.client.content import Text
 from rockdove.client.errors import Disconnected, LoginRefused, Refused
-from rockdove.client.events import Connected, Delivered, MessagesMissing, PresenceChanged, Read, Reconnecting, Settled
-from rockdove.client.message import Chat, Sent
+from rockdove.client.events import Connected, Delivered, MessagesMissing, Read, Reconnecting, Settled, Typing
+from rockdove.client.message import Sent
 from rockdove.client.protocol import Phase
 from rockdove.client.storage import Storage
 from rockdove.wire import im_pb2 as pb
@@ -248,7 +248,7 @@ def test_a_message_is_sent_once_and_answered(peer: Peer) -> None:
     assert texts([request]) == ["hello"]
     assert peer.requests() == []
     peer.say(sent(42, 1))
-    assert peer.protocol.results == [(ticket, Sent(msgid_of("bob", 1), 1, 1_700_000_000_001))]
+    assert peer.protocol.results == [(ticket, Sent("bob", msgid_of("bob", 1), 1, 1_700_000_000_001))]
     assert peer.protocol.unsent() == []
 
 
@@ -395,7 +395,7 @@ def test_the_answer_to_a_message_of_an_earlier_run_is_an_event(tmp_path: Path) -
 
 def test_a_transient_message_is_marked_so_and_not_kept(peer: Peer) -> None:
     peer.login()
-    ticket = peer.protocol.transient("bob", Text("typing away"), Chat.SINGLE)
+    ticket = peer.protocol.transient("bob", Text("typing away"))
     (request,) = peer.requests()
     assert [option.offline for option in request.opts] == [False]
     peer.protocol.lost(peer.now, "gone")
@@ -408,7 +408,7 @@ def test_a_transient_message_is_marked_so_and_not_kept(peer: Peer) -> None:
 
 def test_a_transient_message_needs_a_connection(peer: Peer) -> None:
     with pytest.raises(Disconnected):
-        peer.protocol.transient("bob", Text("hello"), Chat.SINGLE)
+        peer.protocol.transient("bob", Text("hello"))
 
 
 # ---------------------------------------------------------------- other requests
@@ -416,7 +416,7 @@ def test_a_transient_message_needs_a_connection(peer: Peer) -> None:
 
 def test_answers_are_paired_with_their_requests_in_any_order(peer: Peer) -> None:
     peer.login()
-    tickets = [peer.protocol.ask(pb.SYNC, b"1"), peer.protocol.ask(pb.SYNC, b"2")]
+    tickets = [peer.protocol.ask(pb.SYNC, b"1", again=True), peer.protocol.ask(pb.SYNC, b"2", again=True)]
     message = peer.post("hello")
     one, two = peer.requests(pb.SYNC)
     peer.say(
@@ -431,7 +431,7 @@ def test_answers_are_paired_with_their_requests_in_any_order(peer: Peer) -> None
 
 def test_an_unanswered_request_is_repeated_on_the_next_connection(peer: Peer) -> None:
     peer.login()
-    peer.protocol.ask(pb.SYNC, b"1")
+    peer.protocol.ask(pb.SYNC, b"1", again=True)
     (first,) = peer.requests(pb.SYNC)
     peer.protocol.lost(peer.now, "gone")
     peer.login()
@@ -440,7 +440,7 @@ def test_an_unanswered_request_is_repeated_on_the_next_connection(peer: Peer) ->
 
 def test_a_request_that_nobody_waits_for_is_not_repeated(peer: Peer) -> None:
     peer.login()
-    ticket = peer.protocol.ask(pb.SYNC, b"1")
+    ticket = peer.protocol.ask(pb.SYNC, b"1", again=True)
     peer.heard()
     peer.protocol.forget(ticket)
     peer.protocol.lost(peer.now, "gone")
@@ -529,9 +529,9 @@ def test_receipts_and_presence_are_events(peer: Peer) -> None:
         pb.Command(request=pb.Request(type=pb.PRESENCE, payload=presence.SerializeToString())),
     )
     assert peer.protocol.events == [
-        Delivered(pb.SINGLE, "bob", 3),
-        Read(pb.SINGLE, "bob", 2, "bob"),
-        PresenceChanged("bob", pb.Presence.TYPING, 0, "", pb.SINGLE, "alice"),
+        Delivered("bob", 3),
+        Read("bob", 2, "bob"),
+        Typing("bob", "bob"),
     ]
 
 
@@ -564,7 +564,7 @@ def test_what_the_server_no_longer_has_is_announced(peer: Peer) -> None:
     peer.protocol.events.clear()
     (request,) = peer.requests(pb.SYNC)
     peer.say(pulled(request.seqid, push(6), push(7), push(8)))
-    assert peer.protocol.events[0] == MessagesMissing(pb.SINGLE, "bob", 1, 6)
+    assert peer.protocol.events[0] == MessagesMissing("bob", 1, 6)
     assert peer.take() == ["bob 6", "bob 7", "bob 8", "bob 9"]
 
 
@@ -574,7 +574,7 @@ def test_a_gap_that_may_not_be_pulled_is_announced(peer: Peer) -> None:
     peer.protocol.events.clear()
     (request,) = peer.requests(pb.SYNC)
     peer.say(refused(request.seqid, pb.PERMISSION_DENIED))
-    assert peer.protocol.events[0] == MessagesMissing(pb.SINGLE, "bob", 1, 3)
+    assert peer.protocol.events[0] == MessagesMissing("bob", 1, 3)
     assert peer.take() == ["bob 3"]
 
 

@@ -3,7 +3,6 @@
 from datetime import date, datetime
 
 from rockdove.cli.chat.own import Mark, OwnLine
-from rockdove.cli.chat.peer import show_peer
 from rockdove.cli.chat.screen import Line
 from rockdove.cli.chat.words import describe, local_time, one_line
 from rockdove.cli.terminal import pad, printable_lines, shorten, width
@@ -55,7 +54,7 @@ def day_line(day: date) -> Line:
 
 def conversation_lines(conversations: list[Conversation], me: str, texts: Texts, columns: int) -> list[Line]:
     """The list of conversations: who, how much is new, when and what was said last."""
-    names = [show_peer((each.chat, each.peer)) for each in conversations]
+    names = [str(each.peer) for each in conversations]
     news = [texts["unread"].format(count=each.unread) if each.unread else "" for each in conversations]
     name_width, news_width = max(map(width, names), default=0), max(map(width, news), default=0)
     lines: list[Line] = []

@@ -10,13 +10,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
-from rockdove.cli.chat.peer import show_peer
 from rockdove.cli.chat.receipts import ReadReceipts
 from rockdove.cli.chat.words import local_time, one_line
 from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.cli.terminal import printable
-from rockdove.client import Chat, Client, Message, MessageReceived, MessagesMissing, Posting, Refused
-from rockdove.client.message import Key
+from rockdove.client import Client, Group, Message, MessageReceived, MessagesMissing, Peer, Posting, Refused
 from rockdove.locale import Texts
 from rockdove.wire import im_pb2 as pb
 
@@ -73,7 +71,7 @@ class Limits:
 class Pipe:
     """One run of the chat through a pipe."""
 
-    def __init__(self, client: Client, peer: Key | None, texts: Texts, *, as_json: bool) -> None:
+    def __init__(self, client: Client, peer: Peer | None, texts: Texts, *, as_json: bool) -> None:
         self._client = client
         self._peer = peer
         self._texts = texts
@@ -117,7 +115,7 @@ class Pipe:
             if not self._peer:
                 raise wrong_usage("say with --to whom the lines are for")
             try:
-                await self._posted.put((number, self._client.post(self._peer[1], line, chat=Chat(self._peer[0]))))
+                await self._posted.put((number, self._client.post(self._peer, line)))
             except Refused as refusal:
                 self._complain(number, refusal)
         await self._posted.put(None)
@@ -172,8 +170,8 @@ class Pipe:
         if self._as_json:
             self._print_json(
                 type="message",
-                chat="group" if message.chat == Chat.GROUP else "single",
-                peer=message.peer,
+                chat="group" if isinstance(message.peer, Group) else "single",
+                peer=message.peer.id if isinstance(message.peer, Group) else message.peer,
                 sender=message.sender,
                 msgid=str(message.msgid),  # above what JavaScript's numbers can hold
                 seq=message.seq,
@@ -183,8 +181,8 @@ class Pipe:
             )
             return
         who = printable(message.sender)
-        if message.chat == Chat.GROUP:
-            who = f"{show_peer(message.key)} {who}"
+        if isinstance(message.peer, Group):
+            who = f"{message.peer} {who}"
         print(f"{local_time(message.timestamp_ms):%H:%M:%S} {printable(who)}: {words}", flush=True)
 
     def _print_json(self, **values: Any) -> None:

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from rockdove.client import Chat, Client, Message, Refused
-from rockdove.client.message import Key
+from rockdove.client import Client, Message, Peer, Refused
 
 
 class ReadReceipts:
@@ -11,25 +10,25 @@ class ReadReceipts:
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._wanted: dict[Key, int] = {}
-        self._told: dict[Key, int] = {}
+        self._wanted: dict[Peer, int] = {}
+        self._told: dict[Peer, int] = {}
         self._task: asyncio.Task[None] | None = None
 
     def shown(self, message: Message) -> None:
         """The user has seen this message, and so all before it."""
         if message.sender != self._client.user and message.seq > max(
-            self._told.get(message.key, 0), self._wanted.get(message.key, 0)
+            self._told.get(message.peer, 0), self._wanted.get(message.peer, 0)
         ):
-            self._wanted[message.key] = message.seq
+            self._wanted[message.peer] = message.seq
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._tell())
 
     async def _tell(self) -> None:
         while self._wanted:
-            key, seq = self._wanted.popitem()
-            self._told[key] = seq
+            peer, seq = self._wanted.popitem()
+            self._told[peer] = seq
             try:
-                await self._client.read(key[1], seq, chat=Chat(key[0]))
+                await self._client.read(peer, seq)
             except Refused:
                 continue  # no longer a member, say: nobody wants to know
 

@@ -10,13 +10,12 @@ from typing import Any, Final
 
 from rockdove.cli.chat.lines import conversation_lines, day_line, message_line, own_line
 from rockdove.cli.chat.own import OwnLine, OwnLines
-from rockdove.cli.chat.peer import parse_peer, show_peer
+from rockdove.cli.chat.peer import parse_peer
 from rockdove.cli.chat.receipts import ReadReceipts
 from rockdove.cli.chat.screen import Line, Screen
 from rockdove.cli.chat.words import local_time, one_line
 from rockdove.cli.terminal import printable, shorten
 from rockdove.client import (
-    Chat,
     Client,
     Connected,
     Conversation,
@@ -26,13 +25,13 @@ from rockdove.client import (
     MessageReceived,
     MessagesMissing,
     OutcomeUnknown,
+    Peer,
     Read,
     Reconnecting,
     Refused,
     Sent,
     Settled,
 )
-from rockdove.client.message import Key
 from rockdove.locale import Texts
 from rockdove.wire.limits import PAGE_MAX
 
@@ -48,10 +47,10 @@ class Talk:
     def __init__(self, client: Client, texts: Texts) -> None:
         self._client = client
         self._texts = texts
-        self._open: Key | None = None
-        self._own: defaultdict[Key, OwnLines] = defaultdict(OwnLines)
-        self._shown: defaultdict[Key, int] = defaultdict(int)  # highest seq that was on the screen
-        self._looked_back: defaultdict[Key, int] = defaultdict(int)  # highest seq that was printed from the log
+        self._open: Peer | None = None
+        self._own: defaultdict[Peer, OwnLines] = defaultdict(OwnLines)
+        self._shown: defaultdict[Peer, int] = defaultdict(int)  # highest seq that was on the screen
+        self._looked_back: defaultdict[Peer, int] = defaultdict(int)  # highest seq that was printed from the log
         self._day: date | None = None  # of the message printed last
         self._retry_at: float | None = None  # there is no connection, and none is tried before that
         self._busy = asyncio.Lock()  # one thing at a time: opening a conversation, showing an event
@@ -60,10 +59,10 @@ class Talk:
         self._watching: set[asyncio.Task[None]] = set()
         self._screen = Screen(self._below, self._prompt, self._written.put_nowait)
 
-    async def run(self, peer: Key | None) -> int:
+    async def run(self, peer: Peer | None) -> int:
         """Returns the exit code. Raises what ends the client."""
         for message in self._client.unsent():  # of an earlier run
-            self._own[message.key].add(OwnLine(one_line(message.content, self._texts), _now_ms()))
+            self._own[message.peer].add(OwnLine(one_line(message.content, self._texts), _now_ms()))
         if peer:
             await self._talk_to(peer)
         else:
@@ -88,7 +87,7 @@ class Talk:
     # ---------------------------------------------------------------- what the screen shows
 
     def _prompt(self) -> str:
-        return f"{show_peer(self._open)}> " if self._open else "> "
+        return f"{self._open}> " if self._open else "> "
 
     def _below(self) -> list[Line]:
         below: list[Line] = []
@@ -125,9 +124,9 @@ class Talk:
         await self._screen.show([[(style, line)] for line in text.split("\n")])
 
     def _message(self, message: Message, *, old: bool) -> list[Line]:
-        self._shown[message.key] = max(self._shown[message.key], message.seq)
+        self._shown[message.peer] = max(self._shown[message.peer], message.seq)
         mine = message.sender == self._client.user
-        mark = self._own[message.key].mark(message.seq) if mine else None
+        mark = self._own[message.peer].mark(message.seq) if mine else None
         return self._new_day(message.timestamp_ms) + message_line(message, self._client.user, self._texts, old=old, mark=mark)
 
     # ---------------------------------------------------------------- what the user writes
@@ -172,7 +171,7 @@ class Talk:
             await self._note("open_first", "class:error")
             return
         try:
-            posting = self._client.post(self._open[1], text, chat=Chat(self._open[0]))
+            posting = self._client.post(self._open, text)
         except Refused as refusal:
             await self._note("not_sent", "class:error", text=shorten(printable(text), 40), reason=refusal.reason)
             return
@@ -184,7 +183,7 @@ class Talk:
         await self._screen.show(self._settle())
         self._screen.refresh()
 
-    async def _watch(self, key: Key, line: OwnLine, answer: Coroutine[Any, Any, Sent]) -> None:
+    async def _watch(self, key: Peer, line: OwnLine, answer: Coroutine[Any, Any, Sent]) -> None:
         try:
             await self._answered(key, line, await answer)
         except Refused as refusal:
@@ -192,7 +191,7 @@ class Talk:
         except OutcomeUnknown:  # the client has stopped: the message is in the outbox file
             return
 
-    async def _answered(self, key: Key, line: OwnLine, result: Sent | Refused) -> None:
+    async def _answered(self, key: Peer, line: OwnLine, result: Sent | Refused) -> None:
         if isinstance(result, Sent):
             line.seq, line.timestamp_ms = result.seq, result.timestamp_ms
             if line.seq <= self._looked_back[key]:
@@ -205,20 +204,20 @@ class Talk:
 
     # ---------------------------------------------------------------- conversations
 
-    async def _talk_to(self, key: Key) -> None:
+    async def _talk_to(self, key: Peer) -> None:
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                history = await self._client.history(key[1], chat=Chat(key[0]), limit=_HISTORY)
+                history = await self._client.history(key, limit=_HISTORY)
                 summary = await self._summary(key)
         except Refused as refusal:
-            await self._note("cannot_open", "class:error", peer=show_peer(key), reason=refusal.reason)
+            await self._note("cannot_open", "class:error", peer=key, reason=refusal.reason)
             return
         except TimeoutError:
             history, summary = [], None
         lines = self._settle(everything=True)
         self._open, self._day = key, None
         await self._screen.show(lines)
-        await self._note("opened" if history else "opened_empty", peer=show_peer(key))
+        await self._note("opened" if history else "opened_empty", peer=key)
         own = self._own[key]
         own.read_seq = max(own.read_seq, summary.peer_read_seq if summary else 0)
         read_seq = summary.read_seq if summary else 0
@@ -232,14 +231,14 @@ class Talk:
         lines: list[Line] = []
         for message in messages:
             lines += self._message(message, old=message.seq <= read_seq or message.sender == self._client.user)
-            self._looked_back[message.key] = max(self._looked_back[message.key], message.seq)
+            self._looked_back[message.peer] = max(self._looked_back[message.peer], message.seq)
         await self._screen.show(lines)
         for message in messages:
             self._receipts.shown(message)
 
-    async def _summary(self, key: Key) -> Conversation | None:
+    async def _summary(self, key: Peer) -> Conversation | None:
         async for conversation in self._client.conversations():
-            if (conversation.chat, conversation.peer) == key:
+            if conversation.peer == key:
                 return conversation
         return None
 
@@ -268,7 +267,7 @@ class Talk:
             return
         try:
             async with asyncio.timeout(_PATIENCE_SECONDS):
-                messages = await self._client.history(self._open[1], chat=Chat(self._open[0]), limit=int(number))
+                messages = await self._client.history(self._open, limit=int(number))
         except TimeoutError:
             await self._note("no_answer", "class:error")
             return
@@ -289,16 +288,16 @@ class Talk:
         match event:
             case MessageReceived(message):
                 await self._received(message)
-            case Delivered(chat, peer, seq):
-                own = self._own[chat, peer]
+            case Delivered(peer, seq):
+                own = self._own[peer]
                 own.delivered_seq = max(own.delivered_seq, seq)
-            case Read(chat, peer, seq, user) if user != self._client.user:
-                own = self._own[chat, peer]
+            case Read(peer, seq, user) if user != self._client.user:
+                own = self._own[peer]
                 own.read_seq = max(own.read_seq, seq)
                 await self._screen.show(self._settle())
-            case Settled(message, result) if line := self._own[message.key].first_pending():
-                await self._answered(message.key, line, result)
-            case MessagesMissing(chat, peer, after, before) if (chat, peer) == self._open:
+            case Settled(message, result) if line := self._own[message.peer].first_pending():
+                await self._answered(message.peer, line, result)
+            case MessagesMissing(peer, after, before) if peer == self._open:
                 await self._note("missing", first=after + 1, last=before - 1)
             case Reconnecting(delay_seconds=delay):
                 if self._retry_at is None:
@@ -312,14 +311,14 @@ class Talk:
                     await self._note("restored", "class:error")
 
     async def _received(self, message: Message) -> None:
-        if message.seq and message.seq <= self._shown[message.key]:
+        if message.seq and message.seq <= self._shown[message.peer]:
             return  # it was part of the history
-        if message.key == self._open:
+        if message.peer == self._open:
             await self._screen.show(self._settle(everything=True) + self._message(message, old=False))
             self._receipts.shown(message)
         elif message.sender != self._client.user:
             text = shorten(one_line(message.content, self._texts), self._screen.columns // 2)
-            await self._note("elsewhere", "class:news", peer=show_peer(message.key), text=text)
+            await self._note("elsewhere", "class:news", peer=message.peer, text=text)
 
 
 def _now_ms() -> int:
