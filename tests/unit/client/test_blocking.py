@@ -7,7 +7,24 @@ from contextlib import contextmanager
 
 import pytest
 
-from rockdove.client import BlockingClient, Connected, LoginRefused, MessageReceived, OutcomeUnknown, Refused
+from rockdove.client import (
+    BlockingClient,
+    BlockingPosting,
+    Connected,
+    Group,
+    LoginRefused,
+    MessageReceived,
+    OutcomeUnknown,
+    Posting,
+    Refused,
+    Sent,
+)
+from rockdove.client.blocking import BlockingContacts, BlockingDevices, BlockingGroups, BlockingPresence, BlockingUsers
+from rockdove.client.contacts import Contacts
+from rockdove.client.devices import Devices
+from rockdove.client.groups import Groups
+from rockdove.client.presence import Presence
+from rockdove.client.users import Users
 from rockdove.wire import im_pb2 as pb
 from tests.unit.client.fake_server import FakeConnection, FakeServer
 from tests.unit.client.peer import push, refused, sent
@@ -92,3 +109,56 @@ def test_time_runs_out_here_too() -> None:
         assert isinstance(client.next_event(timeout=60), Connected)
         with pytest.raises(TimeoutError):
             client.next_event(timeout=0.01)
+
+
+def test_groups_and_their_lists_without_await() -> None:
+    async def script(connection: FakeConnection) -> None:
+        await connection.login()
+        request = await connection.request(pb.GROUP)
+        assert pb.Group.FromString(request.payload).create.id == "team"
+        connection.say(pb.Command(response=pb.Response(seqid=request.seqid)))
+        for page in (pb.GroupMembers(items=[pb.GroupMember(user="alice")], next="alice"), pb.GroupMembers()):
+            request = await connection.request(pb.GROUP)
+            connection.say(pb.Command(response=pb.Response(seqid=request.seqid, payload=page.SerializeToString())))
+        request = await connection.request()
+        assert pb.Message.FromString(request.payload).type == pb.RECALL
+        connection.say(sent(request.seqid, 6, "team"))
+        while await connection.command():
+            pass
+
+    with serving(script) as address, BlockingClient(address, user="alice", token="secret") as client:
+        team = client.groups.create("Team", id="team")
+        assert team == Group("team")
+        assert [member.user for member in client.groups.members(team)] == ["alice"]
+        assert client.recall(Sent(team, 77, 5, 0)).seq == 6
+
+
+def test_a_client_is_entered_once() -> None:
+    async def script(connection: FakeConnection) -> None:
+        await connection.login()
+        while await connection.command():
+            pass
+
+    with serving(script) as address:
+        client = BlockingClient(address, user="alice", token="secret")
+        with client:
+            pass
+        with pytest.raises(RuntimeError, match="started already"), client:
+            pass
+
+
+@pytest.mark.parametrize(
+    ("verbs", "blocking"),
+    [
+        (Groups, BlockingGroups),
+        (Contacts, BlockingContacts),
+        (Presence, BlockingPresence),
+        (Users, BlockingUsers),
+        (Devices, BlockingDevices),
+        (Posting, BlockingPosting),
+    ],
+)
+def test_nothing_is_left_out(verbs: type, blocking: type) -> None:
+    assert {name for name in vars(verbs) if not name.startswith("_")} == {
+        name for name in vars(blocking) if not name.startswith("_")
+    }

@@ -11,6 +11,7 @@ from rockdove.client import (
     Client,
     Connected,
     Disconnected,
+    Group,
     LoginRefused,
     MessageReceived,
     OutboxInUse,
@@ -18,6 +19,7 @@ from rockdove.client import (
     OutcomeUnknown,
     Reconnecting,
     Refused,
+    Sent,
     Settled,
 )
 from rockdove.client.events import Event
@@ -119,6 +121,19 @@ def test_closing_ends_the_events_and_everything_that_waits() -> None:
 def test_a_client_that_was_not_started_says_so() -> None:
     with pytest.raises(RuntimeError, match="use `async with`, or call start"):
         Client(user="alice", token="secret").post("bob", "hello")
+
+
+def test_a_client_is_started_once() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        await logged_in(server, client)
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="started already"):
+                client.start()
+            await client.close()
+        assert server.idle
+
+    run(scenario)
 
 
 def test_a_program_can_begin_offline() -> None:
@@ -397,6 +412,53 @@ def test_an_outbox_file_is_one_device(tmp_path: Path) -> None:
                 client_of(server, tmp_path / "outbox", device=None).start()
             await client.close()
         assert devices[0] == devices[1] != ""
+
+    run(scenario)
+
+
+def test_recalls_edits_reactions_and_replies_are_messages_about_another_one() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        connection = await logged_in(server, client)
+        team = Group("team")
+
+        async def answered(verb: Awaitable[Sent], seq: int) -> pb.Message:
+            doing = asyncio.ensure_future(verb)
+            request = await connection.request()
+            connection.say(sent(request.seqid, seq, "team"))
+            assert (await doing).peer == team
+            return pb.Message.FromString(request.payload)
+
+        first = Sent(team, 77, 5, 0)
+        for seq, (verb, kind, payload) in enumerate(
+            [
+                (client.recall(first), pb.RECALL, pb.Change(msgid=77)),
+                (client.edit(first, "new"), pb.EDIT, pb.Change(msgid=77, payload=pb.MessageTxt(txt="new").SerializeToString())),
+                (client.react(first, "👍"), pb.REACTION, pb.Reaction(msgid=77, emoji="👍")),
+                (client.unreact(first, "👍"), pb.REACTION, pb.Reaction(msgid=77, emoji="👍", removed=True)),
+                (client.reply(first, "yes", mentions=["bob"]), pb.TXT, pb.MessageTxt(txt="yes")),
+            ],
+            6,
+        ):
+            message = await answered(verb, seq)
+            assert (message.to, message.chat, message.type) == ("team", pb.GROUP_CHAT, kind)
+            assert type(payload).FromString(message.payload) == payload
+        assert (message.reply_to, list(message.mentions)) == (77, ["bob"])
+        await client.close()
+
+    run(scenario)
+
+
+def test_a_posting_shows_its_message_and_then_where_it_is() -> None:
+    async def scenario(server: FakeServer) -> None:
+        client = client_of(server)
+        connection = await logged_in(server, client)
+        posting = client.post("bob", "hello")
+        assert (posting.message.text, posting.message.sender, posting.message.seq) == ("hello", "alice", 0)
+        connection.say(sent((await connection.request()).seqid, 1))
+        await posting
+        assert (posting.message.text, posting.message.seq, posting.message.msgid) == ("hello", 1, msgid_of("bob", 1))
+        await client.close()
 
     run(scenario)
 

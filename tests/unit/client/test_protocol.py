@@ -4,10 +4,29 @@ from pathlib import Path
 
 import pytest
 
-from rockdove.client.content import Text
+from rockdove.client.contacts import Contact, ContactState
+from rockdove.client.content import Recall, Text
 from rockdove.client.errors import Disconnected, LoginRefused, Refused
-from rockdove.client.events import Connected, Delivered, MessagesMissing, Read, Reconnecting, Settled, Typing
+from rockdove.client.events import (
+    Connected,
+    ContactChanged,
+    Deleted,
+    Delivered,
+    Event,
+    JoinRefused,
+    JoinRequested,
+    MessageReceived,
+    MessagesMissing,
+    PresenceChanged,
+    Read,
+    Reconnecting,
+    Settled,
+    Typing,
+)
+from rockdove.client.groups import JoinRequest
 from rockdove.client.message import Sent
+from rockdove.client.peer import Group
+from rockdove.client.presence import Here, Status
 from rockdove.client.protocol import Phase
 from rockdove.client.storage import Storage
 from rockdove.wire import im_pb2 as pb
@@ -722,3 +741,142 @@ def test_an_application_that_takes_nothing_is_handed_a_bounded_number(peer: Peer
     assert len(held) == 1024
     peer.say(push(1025))  # comes again
     assert peer.take() == ["bob 1025"]
+
+
+# ---------------------------------------------------------------- news of people and groups
+
+
+def event_of(peer: Peer, kind: pb.RequestType, payload: bytes) -> Event:
+    """What the application hears of a push."""
+    peer.login()
+    peer.protocol.events.clear()
+    peer.say(pb.Command(request=pb.Request(type=kind, payload=payload)))
+    (event,) = peer.protocol.events
+    return event
+
+
+@pytest.mark.parametrize(
+    ("item", "event"),
+    [
+        (pb.PresenceState(user="bob", state=pb.Presence.TYPING, peer="alice"), Typing("bob", "bob")),
+        (pb.PresenceState(user="alice", state=pb.Presence.TYPING, peer="bob"), Typing("bob", "alice")),
+        (
+            pb.PresenceState(user="bob", state=pb.Presence.TYPING, chat=pb.GROUP_CHAT, peer="team"),
+            Typing(Group("team"), "bob"),
+        ),
+        (
+            pb.PresenceState(user="bob", state=pb.Presence.AWAY, last_seen=5, text="lunch"),
+            PresenceChanged(Status("bob", Here.AWAY, 5, "lunch")),
+        ),
+    ],
+)
+def test_presence_and_typing_are_told_apart(peer: Peer, item: pb.PresenceState, event: Event) -> None:
+    payload = pb.Presence(event=pb.PresenceList(items=[item])).SerializeToString()
+    assert event_of(peer, pb.PRESENCE, payload) == event
+
+
+def test_news_of_a_contact_is_an_event(peer: Peer) -> None:
+    item = pb.ContactItem(user="bob", state=pb.ContactItem.INVITED, greeting="hi", updated_at=5)
+    event = event_of(peer, pb.CONTACT, pb.Contact(event=item).SerializeToString())
+    assert event == ContactChanged(Contact("bob", ContactState.INVITED, "", "hi", 5))
+
+
+@pytest.mark.parametrize(
+    ("request_of_bob", "event"),
+    [
+        (pb.GroupRequest(id="team", user="bob", asked_at=5), JoinRequested(JoinRequest(Group("team"), "bob", 5))),
+        (pb.GroupRequest(id="team", user="alice", refused=True, reason="full"), JoinRefused(Group("team"), "full")),
+    ],
+)
+def test_requests_to_join_and_their_refusals_are_events(peer: Peer, request_of_bob: pb.GroupRequest, event: Event) -> None:
+    assert event_of(peer, pb.GROUP, pb.Group(event=request_of_bob).SerializeToString()) == event
+
+
+def test_what_another_device_deletes_is_an_event(peer: Peer) -> None:
+    hide = pb.Hide(chat=pb.GROUP_CHAT, peer="team", seqs=[3, 4], through=1)
+    event = event_of(peer, pb.SYNC, pb.Sync(hide=hide).SerializeToString())
+    assert event == Deleted(Group("team"), (3, 4), 1)
+
+
+def test_a_read_mark_in_a_group_names_the_group_and_the_reader(peer: Peer) -> None:
+    receipt = pb.Receipt(kind=pb.Receipt.READ, chat=pb.GROUP_CHAT, peer="team", seq=7, user="bob")
+    assert event_of(peer, pb.RECEIPT, receipt.SerializeToString()) == Read(Group("team"), 7, "bob")
+
+
+# ---------------------------------------------------------------- messages that change
+
+
+def test_a_recalled_message_comes_as_removed_and_is_acknowledged_like_any_other(peer: Peer) -> None:
+    peer.login()
+    message = message_of(push(1))
+    message.payload, message.removed = b"", True
+    peer.say(pb.Command(request=pb.Request(payload=message.SerializeToString(), seqid=message.msgid)), push(2))
+    first, second = [event.message for event in peer.protocol.events if isinstance(event, MessageReceived)]
+    assert (first.removed, first.text, second.removed) == (True, "", False)
+    peer.take()
+    assert peer.acks() == [msgid_of("bob", 2)]
+
+
+def test_an_edited_message_comes_with_its_new_content(peer: Peer) -> None:
+    peer.login()
+    message = message_of(push(1))
+    new = pb.MessageTxt(txt="better").SerializeToString()
+    message.edited.CopyFrom(pb.Change(msgid=message.msgid, type=pb.TXT, payload=new))
+    peer.protocol.events.clear()
+    peer.say(pb.Command(request=pb.Request(payload=message.SerializeToString(), seqid=message.msgid)))
+    (event,) = peer.protocol.events
+    assert isinstance(event, MessageReceived)
+    assert (event.message.text, event.message.edited) == ("better", True)
+
+
+def test_a_recall_waits_its_turn_behind_the_messages_of_its_conversation(peer: Peer) -> None:
+    peer.login()
+    peer.post("first")
+    peer.protocol.post("bob", Recall(77), 0, ())
+    (request,) = peer.requests()
+    assert message_of(pb.Command(request=request)).type == pb.TXT
+    peer.say(sent(request.seqid, 1))
+    (request,) = peer.requests()
+    message = message_of(pb.Command(request=request))
+    assert (message.type, pb.Change.FromString(message.payload)) == (pb.RECALL, pb.Change(msgid=77))
+    peer.protocol.lost(peer.now, "gone")
+    peer.login(last_seqid=request.seqid)
+    assert peer.requests() == [request]  # the same seqid: the server carries it out once
+
+
+def test_messages_to_a_group_and_to_a_user_of_the_same_name_do_not_wait_for_each_other(peer: Peer) -> None:
+    peer.login()
+    peer.post("to the user", "team")
+    peer.protocol.post(Group("team"), Text("to the group"), 0, ())
+    sent_to = [(message.to, message.chat) for message in map(message_of, peer.heard())]
+    assert sent_to == [("team", pb.SINGLE), ("team", pb.GROUP_CHAT)]
+
+
+# ---------------------------------------------------------------- presence
+
+
+def test_what_was_published_is_published_again_after_each_login(peer: Peer) -> None:
+    peer.login()
+    assert peer.requests(pb.PRESENCE) == []
+    away = pb.Presence(publish=pb.Presence.Publish(state=pb.Presence.AWAY, text="lunch"))
+    peer.protocol.presence = away.SerializeToString()
+    for _ in range(2):
+        peer.protocol.lost(peer.now, "gone")
+        peer.login()
+        (request,) = peer.requests(pb.PRESENCE)
+        assert pb.Presence.FromString(request.payload) == away
+        peer.say(pb.Command(response=pb.Response(seqid=request.seqid)))
+
+
+def test_a_request_that_is_not_to_be_repeated_ends_with_the_connection(peer: Peer) -> None:
+    with pytest.raises(Disconnected):
+        peer.protocol.ask(pb.PRESENCE, b"", again=False)
+    peer.login()
+    ticket = peer.protocol.ask(pb.PRESENCE, b"", again=False)
+    assert len(peer.requests(pb.PRESENCE)) == 1
+    peer.protocol.lost(peer.now, "gone")
+    ((given_up, result),) = peer.protocol.results
+    assert given_up == ticket
+    assert isinstance(result, Disconnected)
+    peer.login()
+    assert peer.requests(pb.PRESENCE) == []

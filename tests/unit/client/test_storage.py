@@ -127,6 +127,20 @@ def test_another_epoch_voids_the_places(tmp_path: Path) -> None:
     assert storage.epoch() == 2**64 - 1
 
 
+@pytest.mark.parametrize("read", ["unsent", "places", "epoch", "device"])
+def test_a_file_that_can_no_longer_be_read_is_told_as_such(tmp_path: Path, read: str) -> None:
+    storage = Storage(tmp_path / "outbox", OWNER)
+    storage.close()
+    reads = {
+        "unsent": lambda: list(storage.unsent()),
+        "places": lambda: list(storage.places()),
+        "epoch": storage.epoch,
+        "device": lambda: storage.device(None),
+    }
+    with pytest.raises(OutboxUnusable, match="cannot be used"):
+        reads[read]()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_file_without_permission_is_told(tmp_path: Path) -> None:
     (tmp_path / "outbox").touch(mode=0)
