@@ -12,6 +12,7 @@ TEXT_BYTES = 16 * 1024  # §4
 CONTENT_BYTES = 64 * 1024  # §4
 NAME_LENGTH = 64  # §4: characters of a user, org, appkey, device or group id
 MENTIONS = 1_000  # §4 leaves it open; bounds what one message can make a reader build
+EMOJI_BYTES = 64  # §7 leaves it open; families and flags take up to 40
 CLIENT_TEXT_BYTES = 128  # §4, display names: also for Connect.client
 DEDUPLICATION_MS = 7 * 86_400_000  # §4: a retry is recognised at least this long
 
@@ -31,6 +32,8 @@ GREETING_BYTES = 512  # §7 leaves it open: of a contact request, and the reason
 CONTACTS = 10_000  # §7 leaves it open: of one user, in whatever state
 QUERY_NAMES = 200  # §6, like a page: users in one User.get or Presence.Query
 AVATAR_URL_BYTES = 2 * 1024  # of users and groups
+ANNOUNCEMENT_BYTES = 4 * 1024  # §7 leaves it open: of a group
+NOTICE_NAMES = 500  # §7 leaves it open: users in one notice; more of them take several
 PROFILE_ENTRIES = 16  # UserInfo.ext
 PROFILE_VALUE_BYTES = 1024  # one value in it
 TYPING_GROUP_SIZE = 200  # §6: in larger groups nobody is told who types

@@ -2,35 +2,47 @@
 
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError, Message
+from google.protobuf.message import Message
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
-from rockdove.core.errors import REUSED_SEQID, Refusal, invalid, not_found
+from rockdove.core.errors import REUSED_SEQID, Refusal, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
-from rockdove.core.policy import may_write
-from rockdove.core.ports import Scheduler, Store
-from rockdove.core.records import Draft, digest_of, single_conversation
-from rockdove.wire import codec, names
+from rockdove.core.ports import Permit, Rule, Scheduler, Store
+from rockdove.core.records import Change, Draft, Outcome, UserState, digest_of, single_conversation
+from rockdove.core.rules.amending import Edit, React, Recall
+from rockdove.core.rules.posting import WriteToGroup, WriteToUser, no_group, no_user
+from rockdove.core.services.content import EVERYONE, parse_message
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire.limits import CONTENT_BYTES, MENTIONS, OPTIONS, TEXT_BYTES
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
 FRAME_MARGIN: Final = 640  # bytes that the server may put around a sender's Message, in a push or on a page
-ROUTES: Final = 1_000  # permitted recipients that a session remembers
+ROUTES: Final = 1_000  # receivers that a session remembers
 
-_CONTENTS: Final[dict[int, type[Message]]] = {
-    pb.TXT: pb.MessageTxt,
-    pb.IMAGE: pb.MessageImg,
-    pb.FILE: pb.MessageFile,
-    pb.AUDIO: pb.MessageFile,
-    pb.VIDEO: pb.MessageFile,
-    pb.LOCATION: pb.MessageLocation,
-    pb.CUSTOM: pb.MessageCustom,
-}
+
+class FirstMessage:
+    """Answers the first message of a session to a user: once it was permitted, later ones need not ask."""
+
+    __slots__ = ("_receiver", "_routes", "_session")
+
+    def __init__(self, session: "Session", receiver: bytes) -> None:
+        self._session = session
+        self._routes = session.routes  # not those that replace them when something changes meanwhile
+        self._receiver = receiver
+
+    def committed(self, draft: Draft) -> None:
+        """It is durable, or was found to be a retry, or was refused."""
+        if draft.outcome is Outcome.STORED:
+            self._routes[self._receiver] = (draft.conversation, None)
+        self._session.committed(draft)
+
+    def not_stored(self, draft: Draft) -> None:
+        """It could not be stored."""
+        self._session.not_stored(draft)
 
 
 class MessageService:
@@ -54,12 +66,13 @@ class MessageService:
         self._scheduler = scheduler
         self._max_bytes = max_frame_bytes - FRAME_MARGIN  # a longer one could be taken, and then not be delivered
 
-    def send_text(self, session: "Session", seqid: int, body: bytes, to: bytes) -> bool:
+    def send_text(self, session: "Session", seqid: int, body: bytes, receiver: bytes) -> bool:
         """The hot path: a legal text to somebody whom this session has written to before. False: take the long way."""
-        conversation = session.routes.get(to)
-        if conversation is None or session.rate is not None or len(body) > self._max_bytes:
+        route = session.routes.get(receiver)
+        if route is None or session.rate is not None or len(body) > self._max_bytes:
             return False
-        self._take(session, conversation, seqid, body)
+        session.uncommitted += 1
+        self._commit.send(_draft(session, route[0], seqid, body, route[1]))
         return True
 
     async def send(self, session: "Session", request: pb.Request) -> bytes | None:
@@ -69,28 +82,63 @@ class MessageService:
         """
         if session.rate is not None and not session.rate.allows(self._scheduler.now_ms()):
             raise Refusal(pb.RESOURCE_EXHAUSTED, f"at most {session.rate.per_second} messages a second: send this again later")
-        if len(request.opts) > OPTIONS:
-            raise invalid(f"opts has {len(request.opts)} entries, at most {OPTIONS} are read")
-        message = _parse(request.payload)
+        message, content = parse_message(request.payload)
         body = codec.canonical(message)
         if len(body) > self._max_bytes:
             raise invalid(f"the message is {len(body)} bytes, at most {self._max_bytes} are allowed")
         transient = bool(request.opts) and not all(option.offline for option in request.opts)
-        receiver = await self._directory.user(session.tenant.id, message.to)
         try:
-            user = may_write(session.tenant, session.user, message.to, receiver)
+            conversation, permit = await self._address(session, message)
         except Refusal as refusal:
             if transient:
                 raise
             return await self._repeat(session, request.seqid, body, refusal)
-        conversation = single_conversation(session.user, user)
+        rule = self._rule(session, conversation, content, permit)
         if transient:
+            if rule is not None:
+                raise invalid("a change of an earlier message must be kept: send it without offline = false")
+            await permit.check(self._store, self._scheduler.now_ms())
             return self._pass_on(session, conversation, request.seqid, body)
+        session.uncommitted += 1
+        if rule is None:
+            self._take(session, message, _draft(session, conversation, request.seqid, body, permit))
+        else:
+            draft = _draft(session, conversation, request.seqid, body, None)  # the rule asks the permit
+            self._commit.change(Change(rule, _answer_if_lost, draft=draft))
+        return None
+
+    async def _address(self, session: "Session", message: pb.Message) -> tuple[int, Permit]:
+        """The conversation, and what must be asked before something is stored in it. Raises Refusal: there is none."""
+        if message.chat == pb.GROUP_CHAT:
+            group = await self._directory.group(session.tenant.id, message.to)
+            if not group:
+                raise no_group(message.to)
+            return group, WriteToGroup(group, session.user, everyone=EVERYONE in message.mentions)
+        receiver = await self._directory.user(session.tenant.id, message.to)
+        if receiver is None or receiver.state is UserState.REMOVED:
+            raise no_user(message.to)
+        permit = WriteToUser(session.tenant, session.user, receiver.id, receiver.name)
+        return single_conversation(session.user, receiver.id), permit
+
+    def _rule(self, session: "Session", conversation: int, content: Message, permit: Permit) -> Rule | None:
+        """What decides on a message that changes an earlier one; None for others."""
+        tenant = session.tenant
+        if isinstance(content, pb.Reaction):
+            return React(conversation, session.user, content.msgid, permit)
+        if isinstance(content, pb.Change):
+            if content.payload or content.type:
+                return Edit(conversation, session.user, content, permit, tenant.edit_seconds, self._max_bytes)
+            return Recall(conversation, session.user, content.msgid, permit, tenant.recall_seconds)
+        return None
+
+    def _take(self, session: "Session", message: pb.Message, draft: Draft) -> None:
         if len(session.routes) >= ROUTES:
             session.routes.clear()
-        session.routes[message.to.encode()] = conversation
-        self._take(session, conversation, request.seqid, body)
-        return None
+        if message.chat == pb.SINGLE:
+            draft.origin = FirstMessage(session, message.to.encode())
+        elif not message.mentions:  # the permit of a plain text, which is asked each time
+            session.routes[message.to.encode() + codec.GROUP_MARK] = (draft.conversation, draft.permit)
+        self._commit.send(draft)
 
     async def _repeat(self, session: "Session", seqid: int, body: bytes, refusal: Refusal) -> bytes:
         """Answer the retry of what was allowed when it was stored; else raise `refusal` (protocol §4 Retry is safe)."""
@@ -101,64 +149,30 @@ class MessageService:
             raise Refusal(pb.ALREADY_EXISTS, REUSED_SEQID)
         return codec.sent(seqid, earlier.msgid, earlier.seq, timestamp_field(earlier.msgid))
 
-    def _take(self, session: "Session", conversation: int, seqid: int, body: bytes) -> None:
-        session.uncommitted += 1
-        self._commit.send(
-            Draft(
-                session.tenant.id,
-                conversation,
-                session.user,
-                session.sender_field,
-                session.outbound.device,
-                seqid,
-                body,
-                session,
-            )
-        )
-
     def _pass_on(self, session: "Session", conversation: int, seqid: int, body: bytes) -> bytes:
         """A transient message: to those online now, not stored."""
         (msgid,) = self._msgids.run(1, self._scheduler.now_ms())
         timestamp = timestamp_field(msgid)
         record = codec.record(body, session.sender_field, msgid, 0, timestamp)
-        self._fanout.transient(conversation, codec.push(record, 0), session.outbound.device)
+        self._fanout.to_conversation(conversation, codec.push(record, 0), session.outbound.device)
         return codec.sent(seqid, msgid, 0, timestamp)
 
 
-def _parse(payload: bytes) -> pb.Message:
-    """The Message in a request, within all limits of protocol §4. Raises Refusal."""
-    try:
-        message = pb.Message.FromString(payload)
-    except DecodeError:
-        raise invalid("the payload does not parse as a Message") from None
-    if message.chat not in pb.Chat.values():
-        raise invalid(f"chat {message.chat} is not known here")
-    if not names.is_name(message.to):
-        raise invalid(f"`to` is not a legal name: use {names.RULE}")
-    if message.chat == pb.GROUP_CHAT:
-        raise not_found(f"there is no group {message.to!r} that you are a member of: check the id")
-    if len(message.mentions) > MENTIONS:
-        raise invalid(f"{len(message.mentions)} mentions, at most {MENTIONS} are allowed")
-    for name in message.mentions:
-        if name != "@all" and not names.is_name(name):
-            raise invalid(f"a mention is not a legal name: use {names.RULE}")
-    _check_content(message)
-    return message
+def _draft(session: "Session", conversation: int, seqid: int, body: bytes, permit: Permit | None) -> Draft:
+    return Draft(
+        session.tenant.id,
+        conversation,
+        session.user,
+        session.sender_field,
+        session.outbound.device,
+        seqid,
+        body,
+        session,
+        permit,
+    )
 
 
-def _check_content(message: pb.Message) -> None:
-    content = _CONTENTS.get(message.type)
-    if content is None:
-        if message.type == pb.NOTICE:
-            raise invalid("notices are written by the server only")
-        if message.type in pb.MessageType.values():
-            raise Refusal(pb.UNIMPLEMENTED, f"{pb.MessageType.Name(message.type)} is not spoken by this server")
-        raise invalid(f"message type {message.type} is not known here")
-    if len(message.payload) > CONTENT_BYTES:
-        raise invalid(f"the content is {len(message.payload)} bytes, at most {CONTENT_BYTES} are allowed")
-    try:
-        parsed = content.FromString(message.payload)
-    except DecodeError:
-        raise invalid(f"the content does not parse as {content.DESCRIPTOR.name}") from None
-    if isinstance(parsed, pb.MessageTxt) and (size := len(parsed.txt.encode())) > TEXT_BYTES:
-        raise invalid(f"the text is {size} bytes, at most {TEXT_BYTES} are allowed")
+def _answer_if_lost(change: Change, error: Exception | None) -> None:
+    """A change with a draft is answered through the draft, unless nothing was stored."""
+    if error is not None and change.draft is not None:
+        change.draft.origin.not_stored(change.draft)
