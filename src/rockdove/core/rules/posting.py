@@ -63,24 +63,31 @@ class WriteToGroup:
 
     async def check(self, view: View, now_ms: int) -> None:
         group, member = await find_member(view, self._conversation, self._sender)
+        if now_ms < member.muted_until_ms:
+            raise denied(f"you are muted in this group until {clock_text(member.muted_until_ms)}: wait, or ask an admin")
         if member.role is not Role.MEMBER:
             return
         if group.policy.only_admins_post:
             raise denied("only admins post in this group: ask one of them")
-        until_ms = max(group.muted_until_ms, member.muted_until_ms)
-        if now_ms < until_ms:
-            who = "everyone but the admins is" if until_ms == group.muted_until_ms else "you are"
-            raise denied(f"{who} muted in this group until {clock_text(until_ms)}: wait, or ask an admin")
+        if now_ms < group.muted_until_ms:
+            until = clock_text(group.muted_until_ms)
+            raise denied(f"everyone but the admins is muted in this group until {until}: wait, or ask an admin")
         if self._everyone:
             raise denied("only admins may mention @all: mention single members")
 
 
-async def find_member(view: View, conversation: int, user: int) -> tuple[Group, Member]:
-    """A living group and the user as its present member. Raises Refusal."""
+async def find_living(view: View, conversation: int) -> Group:
+    """The group, unless it was dissolved. Raises Refusal."""
     group = await view.group(conversation)
     assert group is not None, "a conversation id of a group is only ever taken from one"
     if group.dissolved:
         raise no_group(group.id)
+    return group
+
+
+async def find_member(view: View, conversation: int, user: int) -> tuple[Group, Member]:
+    """A living group and the user as its present member. Raises Refusal."""
+    group = await find_living(view, conversation)
     member = await view.member(conversation, user)
     if member is None:
         raise not_member(group.id)
