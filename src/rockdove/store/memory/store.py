@@ -17,6 +17,7 @@ from rockdove.core.records import (
     EndMember,
     HideMessages,
     KickDevice,
+    Match,
     MoveRead,
     NoteEdit,
     Position,
@@ -24,6 +25,7 @@ from rockdove.core.records import (
     PutGroup,
     PutJoinRequest,
     PutMember,
+    Query,
     ReadMarks,
     Rewrite,
     Span,
@@ -38,6 +40,7 @@ from rockdove.store.memory.contacts import MemoryContacts
 from rockdove.store.memory.devices import MemoryDevices
 from rockdove.store.memory.groups import MemoryGroups
 from rockdove.store.memory.log import Conversation, MemoryLogs
+from rockdove.store.searching import Search
 from rockdove.store.visibility import last_visible, visible_spans
 from rockdove.wire import codec
 
@@ -231,6 +234,16 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
             return b""
         record = log.messages[seq].record
         return codec.tombstone(record) if seq in reader.hidden else record
+
+    # -- search
+
+    async def search(self, user: int, query: Query, limit: int) -> tuple[Sequence[Match], int]:
+        logs = (self._logs[conversation] for _, conversation in self._conversations(user))
+        msgids = (message.msgid for log in logs for message in log.messages.values() if message.msgid < query.before_msgid)
+        return await Search(self, user, query).run(sorted(msgids, reverse=True), limit)
+
+    async def index(self, limit: int) -> int:  # noqa: ARG002  # every search looks at everything
+        return 0
 
     # -- retention
 
