@@ -66,8 +66,9 @@ class TypingNews:
             typists = dict(list(self._waiting.pop(conversation).items())[-TYPISTS:])
             for user in self._receivers(conversation, typists):
                 told = [item for typist, item in typists.items() if typist != user]
-                news.setdefault(user, []).extend(told)
-                items += len(told)
+                if told:
+                    news.setdefault(user, []).extend(told)
+                    items += len(told)
         for user, told in news.items():
             event = pb.Presence(event=pb.PresenceList(items=told))
             self._fanout.to_user(user, codec.event(pb.PRESENCE, event.SerializeToString()))
