@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from rockdove.auth import app_token
-from rockdove.core.records import UserState
+from rockdove.core.records import Batch, Change, UserState
+from rockdove.core.rules.device import KickRule
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD, Client
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
@@ -266,6 +267,28 @@ def test_a_device_that_is_kicked_while_it_logs_in_does_not_come_in(virtual: Virt
     assert not any(command.HasField("conack") for command in laptop.inbox)
     virtual.passwords.gate = None
     live(virtual, "alice", "laptop")
+
+
+def test_a_token_given_between_two_kicks_of_the_same_moment_is_dead(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    live(virtual, "alice", "laptop")
+    kick(alice, "laptop")
+    between = virtual.connect().login("alice", device="laptop").resume_token
+    kick(alice, "laptop")
+    assert virtual.connect().login("alice", between, "laptop").status == pb.STATUS_FAIL
+
+
+def test_a_kick_that_was_stored_unnoticed_is_noticed_when_the_account_is_looked_at(virtual: VirtualWorld) -> None:
+    live(virtual, "alice")
+    laptop = live(virtual, "alice", "laptop")
+    session = socket_of(laptop).session
+    batch = Batch()
+    batch.changes.append((0, Change(KickRule(session.user, "laptop"), lambda change, error: None)))
+    virtual.store.commit(batch, lambda error: None)
+    virtual.do(virtual.node.recheck(session))
+    farewell = laptop.farewell()
+    assert farewell is not None
+    assert farewell.code == pb.KICKED
 
 
 def test_only_ones_own_devices_can_be_kicked(world: World, alice: Client, bob: Client) -> None:
