@@ -6,18 +6,24 @@ from typing import Any, Final
 from rockdove.core.commit import GroupCommit
 from rockdove.core.deadlines import SLOT_MS, Deadlines
 from rockdove.core.delivery.fanout import Fanout
+from rockdove.core.delivery.presence import PresenceNews
+from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
 from rockdove.core.dispatch import Dispatch
-from rockdove.core.errors import KICKED
+from rockdove.core.errors import Refusal
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
-from rockdove.core.records import AccountChanges, Device, Draft, Outcome, Tenant, User, UserState
-from rockdove.core.registry import Registry
+from rockdove.core.records import AccountChanges, Change, Device, Draft, Outcome, Tenant, User, UserState
+from rockdove.core.registry import Inbox, Registry
 from rockdove.core.retention import Retention
+from rockdove.core.services.contact import ContactService
+from rockdove.core.services.group import GroupService
 from rockdove.core.services.message import MessageService
+from rockdove.core.services.presence import PresenceService
 from rockdove.core.services.receipt import ReceiptService
 from rockdove.core.services.sync import SyncService
+from rockdove.core.services.user import UserService
 from rockdove.core.session import Session
 from rockdove.core.settings import Settings
 from rockdove.wire import codec
@@ -46,35 +52,48 @@ class Node:
         self._accounts = accounts
         self._auth = auth
         self._randomness = randomness
-        self._directory = Directory(accounts)
+        self._directory = Directory(accounts, store)
         self._retention = Retention(store, settings.device_expiry_ms, log)
         self._accounts_position = -1
-        msgids = MsgidSource(0, store.last_msgid)
+        self._msgids = MsgidSource(0, store.last_msgid)
         self.registry = Registry()
         self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
-        self.commit = GroupCommit(store, scheduler, msgids, log)
+        self.commit = GroupCommit(store, scheduler, self._msgids, log)
         self.fanout = Fanout(self.registry)
         self.message = MessageService(
-            store, self._directory, self.commit, self.fanout, msgids, scheduler, settings.max_frame_bytes
+            store, self._directory, self.commit, self.fanout, self._msgids, scheduler, settings.max_frame_bytes
         )
-        self.dispatch = Dispatch(
-            self.message,
-            SyncService(store, self._directory, settings.max_frame_bytes),
-            ReceiptService(store, self._directory, self.commit, self.fanout),
-            self.commit,
-            log,
-        )
+        self.dispatch = self._assemble()
         self.login = Login(self._directory, accounts, store, auth, scheduler)
         self.commit.on_message = self._stored
+        self.commit.on_change = self._changed
         self.commit.on_refused = _refused
         self.commit.on_acked = self.fanout.delivered
+
+    def _assemble(self) -> Dispatch:
+        """The services, by what they serve."""
+        store, directory, registry, fanout = self.store, self._directory, self.registry, self.fanout
+        frame_bytes = self.settings.max_frame_bytes
+        presence = PresenceNews(store, registry, fanout, self.scheduler)
+        registry.on_change = presence.note
+        typing = TypingNews(registry, fanout, self.scheduler)
+        services = {
+            pb.CONTACT: ContactService(store, directory, registry, fanout, presence, frame_bytes),
+            pb.GROUP: GroupService(store, directory, fanout, self._randomness, self.settings.group_max_members, frame_bytes),
+            pb.SYNC: SyncService(store, directory, fanout, frame_bytes),
+            pb.RECEIPT: ReceiptService(directory, fanout),
+            pb.PRESENCE: PresenceService(store, directory, presence, typing, self.scheduler),
+            pb.USER: UserService(store, self._accounts, registry, frame_bytes),
+        }
+        return Dispatch(self.message, services, self.commit, self.log)
 
     def start(self) -> None:
         """Begin with what is done regularly."""
         self._sweep()
         self._watch_accounts()
         self._retain()
+        self._index()
 
     def connect(self, link: Link, address: str) -> Session:
         """A connection was made; `address` is where it comes from, without the port."""
@@ -88,15 +107,23 @@ class Node:
             session.end(pb.SERVER_SHUTDOWN, "the server stops: reconnect after a random pause")
         self.commit.write_cursors()
 
+    async def seat(self, inbox: Inbox) -> None:
+        """Find the groups of a user who has just come, so that he gets what is said in them."""
+        while not inbox.seated:
+            seatings = inbox.seatings
+            groups = await self.store.groups_of(inbox.user)
+            if seatings == inbox.seatings:  # else he came into one, or went, while the store was read
+                self.registry.seat(inbox, groups)
+
     async def recheck(self, session: Session) -> None:
-        """End the session if its user may no longer be here."""
+        """End the session if its user or device may no longer be here."""
         user = await self._accounts.user_by_id(session.user)
         if user is None or user.state != UserState.ACTIVE:
             session.end(pb.KICKED, "an administrator ended this account's sessions")
         elif user.credential_version != session.credential_version:
             session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
         elif await self.store.kicked_ms(session.user, session.device_name) != session.kicked_ms:
-            session.end(pb.KICKED, KICKED)
+            session.end(pb.KICKED, "this device was signed out by another device of the user")
 
     def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:
         """The frame that answers a login (protocol §3)."""
@@ -118,9 +145,25 @@ class Node:
     # -- the way back from the store
 
     def _stored(self, draft: Draft, now_ms: int) -> None:
+        if draft.refusal is not None:
+            self._report(draft.refusal)
         draft.origin.committed(draft)
         if draft.outcome is Outcome.STORED:
             self.fanout.message(draft, now_ms)
+
+    def _changed(self, change: Change, now_ms: int) -> None:
+        if change.refusal is None:
+            self.fanout.change(change, now_ms)
+        elif change.draft is None:
+            self._report(change.refusal)
+        if change.draft is not None:
+            self._stored(change.draft, now_ms)
+        change.done(change, None)
+
+    def _report(self, refusal: Refusal) -> None:
+        """A rule or permit that did not refuse, but failed."""
+        if refusal.__cause__ is not None:
+            self.log.error("decision_failed", error=repr(refusal.__cause__))
 
     # -- regularly
 
@@ -156,7 +199,7 @@ class Node:
     async def _apply(self, changes: AccountChanges) -> None:
         self._directory.forget()
         for session in self.registry:
-            session.routes.clear()
+            session.routes = {}
             if session.user in changes.users:
                 await self.recheck(session)
         if changes.tenants:

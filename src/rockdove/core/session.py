@@ -8,7 +8,7 @@ from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import KICKED, REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
-from rockdove.core.ports import Link
+from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Draft, Outcome, Tenant
 from rockdove.wire import codec
@@ -21,6 +21,8 @@ from rockdove.wire.names import display_text
 
 if TYPE_CHECKING:
     from rockdove.core.node import Node
+
+Route = tuple[int, Permit | None]  # a conversation, and what each message to it asks
 
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
@@ -61,6 +63,7 @@ class Session:
         "credential_version",
         "device_name",
         "kicked_ms",
+        "kicked_ms",
         "name",
         "outbound",
         "rate",
@@ -96,8 +99,9 @@ class Session:
         self.credential_version = 0
         self.kicked_ms = 0
         self.device_name = ""
+        self.kicked_ms = 0  # when the device had been kicked last before it logged in
         self.rate: MessageRate | None = None
-        self.routes: dict[bytes, int] = {}  # recipients that are known to be allowed: their conversation
+        self.routes: dict[bytes, Route] = {}  # by receiver as codec.scan_send gives it; a new dict makes all be asked again
         self.check_ms = NEVER
         self.check_slot = -1
         node.deadlines.watch(self, now_ms + LOGIN_MS)
@@ -241,6 +245,7 @@ class Session:
         self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
+        self.kicked_ms = device.kicked_ms
         self.kicked_ms = kicked_ms
         self.use_settings_of(tenant, now_ms)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
@@ -253,6 +258,7 @@ class Session:
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
         try:
+            await node.seat(self.outbound.inbox)
             await self._look()
             await node.recheck(self)  # the account may have changed while the password was being checked
         except Exception:
@@ -263,7 +269,7 @@ class Session:
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
         """The tenant's settings were read, perhaps anew."""
         self.tenant = tenant
-        self.routes.clear()
+        self.routes = {}
         if self.rate is None or self.rate.per_second != tenant.messages_per_second:
             self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
 
@@ -300,6 +306,8 @@ class Session:
         self.uncommitted -= 1
         if draft.outcome is Outcome.CONFLICT:
             self.outbound.write(codec.response(draft.seqid, code=pb.ALREADY_EXISTS, reason=REUSED_SEQID))
+        elif draft.refusal is not None:
+            self.outbound.write(codec.response(draft.seqid, code=draft.refusal.code, reason=draft.refusal.reason))
         else:
             self.outbound.write(draft.sent())
 

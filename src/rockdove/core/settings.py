@@ -16,6 +16,7 @@ class Settings:
     max_frame_bytes: int = limits.FRAME_BYTES
     window: int = limits.WINDOW
     device_expiry_ms: int = limits.DEVICE_EXPIRY_MS
+    group_max_members: int = 10_000
     maintenance_ms: int = 1_000  # between two steps of cutting logs
 
     @property

@@ -18,6 +18,8 @@ _VARINT: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >>
 _FIXED64 = Struct("<Q")
 _SENT = Struct("<6BQ3BQ")  # a whole answer with a seqid, up to the place; all lengths in it are below 128
 
+GROUP_MARK: Final = b"\x20\x01"  # Message.chat: GROUP_CHAT
+
 _ACK = b"\x08\x01\x3a\x09\x19"  # Command{version: 1, response{seqid}}, up to the id
 _ACK_BYTES: Final = len(_ACK) + 8
 _REQUEST = b"\x08\x01\x32"  # Command{version: 1, request}, up to its length
@@ -49,9 +51,10 @@ def scan_ack(frame: bytes) -> int | None:
 
 
 def scan_send(frame: bytes) -> tuple[int, bytes, bytes] | None:  # noqa: C901, PLR0912  # every call would cost
-    """(seqid, Message bytes, `to`) if `frame` sends a legal text to one user and says nothing else; else None.
+    """(seqid, Message bytes, receiver) if `frame` sends a legal text to a user or group and says nothing else; else None.
 
-    The name in `to` is not checked beyond being there.
+    The receiver is the bytes from the name in `to` on; the name is not checked beyond being there. A group's are
+    followed by GROUP_MARK, with which no name ends.
     """
     end = len(frame)
     if end < 24 or not frame.startswith(_REQUEST) or frame[-9] != 0x21:
@@ -92,8 +95,11 @@ def scan_send(frame: bytes) -> tuple[int, bytes, bytes] | None:  # noqa: C901, P
         at = 3
     to = at + length
     size = len(body)
-    # Message.to, and the end
-    if to + 3 > size or body[to] != 0x1A or body[to + 1] > 127 or to + 2 + body[to + 1] != size:
+    # Message.to, perhaps chat, and the end
+    if to + 3 > size or body[to] != 0x1A or body[to + 1] > 127:
+        return None
+    name_end = to + 2 + body[to + 1]
+    if name_end != size and (name_end + 2 != size or not body.endswith(GROUP_MARK)):
         return None
     # MessageTxt.txt, and the end
     if length < 3 or body[at] != 0x0A:
@@ -211,6 +217,13 @@ def record(body: bytes, sender: bytes, msgid: int, seq: int, timestamp: bytes) -
     if not seq:  # transient
         return b"%b%bA%bP%b" % (body, sender, _FIXED64.pack(msgid), timestamp)
     return b"%b%bA%bH%bP%b" % (body, sender, _FIXED64.pack(msgid), place, timestamp)
+
+
+def with_edit(record: bytes, change: pb.Change) -> bytes:
+    """A stored Message that carries its newest edit beside its own content."""
+    message = pb.Message.FromString(record)
+    message.edited.CopyFrom(change)
+    return message.SerializeToString()
 
 
 def push(record: bytes, msgid: int) -> bytes:

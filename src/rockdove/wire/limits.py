@@ -37,3 +37,5 @@ NOTICE_NAMES = 500  # §7 leaves it open: users in one notice; more of them take
 PROFILE_ENTRIES = 16  # UserInfo.ext
 PROFILE_VALUE_BYTES = 1024  # one value in it
 TYPING_GROUP_SIZE = 200  # §6: in larger groups nobody is told who types
+HIDE_SEQS = 1_000  # docs/protocol.md, Hide: messages deleted by one request
+SEARCH_TEXT_BYTES = 256  # docs/protocol.md, Search

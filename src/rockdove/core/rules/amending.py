@@ -99,11 +99,7 @@ class React:
 async def find_target(view: View, user: int, conversation: int, msgid: int) -> tuple[Located, pb.Message]:
     """The message that a change points at. Raises Refusal: not there, or not for this user; the answer does not tell which."""
     target = await view.located(msgid)
-    if (
-        target is None
-        or target.conversation != conversation
-        or not within(await view.visible(user, conversation), target.seq)
-    ):
+    if target is None or target.conversation != conversation or not within(await view.visible(user, conversation), target.seq):
         raise not_found(f"there is no message {msgid} in this conversation: check the msgid")
     message = pb.Message.FromString(target.record)
     if message.type not in CONTENT_TYPES:

@@ -1,44 +1,60 @@
 """Reading what the server keeps (protocol §6)."""
 
+import re
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import DecodeError
 
+from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
-from rockdove.core.errors import invalid, not_found
+from rockdove.core.errors import invalid
+from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Store
-from rockdove.core.records import Summary, User, single_conversation
+from rockdove.core.records import GROUPS_END, Query, Summary, single_conversation, within
+from rockdove.core.rules.posting import no_group, no_user, not_member
+from rockdove.core.rules.reading import DeleteForMe
+from rockdove.core.services.history import downwards, shown, upwards
+from rockdove.core.services.pending import Pending
 from rockdove.wire import codec, names
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire.limits import PAGE, PAGE_MAX
+from rockdove.wire.limits import HIDE_SEQS, PAGE, PAGE_MAX, SEARCH_TEXT_BYTES
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
-SUMMARY_BYTES: Final = 192  # of a Conversation beside its last message, at most: names are short
+SUMMARY_BYTES: Final = 384  # of a Conversation beside its last message, at most: names are short
+_NUMBER: Final = re.compile("[0-9a-f]{1,16}")
 _MAX_SEQ: Final = (1 << 63) - 1  # what a store can compare
 ANSWER_BYTES: Final = 256  # of the frame around the items, at most
 
 
 class SyncService:
-    """Answers Pull and ListConversations. Answers fit into max_frame_bytes: what does not fit comes on the next page."""
+    """Answers Sync requests. Answers fit into max_frame_bytes: what does not fit comes on the next page."""
 
-    def __init__(self, store: Store, directory: Directory, max_frame_bytes: int) -> None:
+    def __init__(self, store: Store, directory: Directory, fanout: Fanout, max_frame_bytes: int) -> None:
         self._store = store
         self._directory = directory
+        self._fanout = fanout
         self._room = max_frame_bytes - ANSWER_BYTES
 
-    async def serve(self, session: "Session", payload: bytes) -> bytes:
-        """Response.payload to a SYNC request. Raises Refusal."""
+    async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
+        """Response.payload to a SYNC request, or what is to be stored first. Raises Refusal."""
         try:
             sync = pb.Sync.FromString(payload)
         except DecodeError:
             raise invalid("the payload does not parse as a Sync") from None
-        operation = sync.WhichOneof("op")
-        if operation == "conversations":
-            return await self._conversations(session, sync.conversations)
-        if operation == "pull":
-            return await self._pull(session, sync.pull)
+        match sync.WhichOneof("op"):
+            case "conversations":
+                return await self._conversations(session, sync.conversations)
+            case "pull":
+                return await self._pull(session, sync.pull)
+            case "search":
+                return await self._search(session, sync.search)
+            case "readers":
+                return await self._readers(session, sync.readers)
+            case "hide":
+                return await self._hide(session, sync.hide)
         raise invalid("this Sync holds no operation that is known here")
 
     async def _conversations(self, session: "Session", query: pb.ListConversations) -> bytes:
@@ -57,43 +73,109 @@ class SyncService:
         return answer.SerializeToString()
 
     async def _pull(self, session: "Session", query: pb.Pull) -> bytes:
-        peer = await find_peer(self._directory, session, query.chat, query.peer)
-        conversation = single_conversation(session.user, peer.id)
+        conversation = await find_conversation(self._directory, session, query.chat, query.peer)
+        spans = await self._store.visible(session.user, conversation)
+        if not spans:
+            raise not_member(query.peer)
         limit = _page(query.limit)
         after, before = min(query.after, _MAX_SEQ), min(query.before, _MAX_SEQ)
-        downwards = bool(before and not after)
-        if downwards:
-            messages = list(await self._store.newest(conversation, before, limit + 1))
-            messages.reverse()
+        is_downwards = bool(before and not after)
+        if is_downwards:
+            messages = await downwards(self._store, conversation, spans, before, limit + 1)
         else:
-            messages = list(await self._store.messages(conversation, after, before, limit + 1))
-        kept = list[bytes]()
-        left = self._room
-        for message in messages[:limit]:
-            left -= len(message.record) + 4
-            if left < 0 and kept:
-                break
-            kept.append(message.record)
+            messages = await upwards(self._store, conversation, spans, after, before, limit + 1)
+        kept = self._fitting(await shown(self._store, session.user, conversation, messages[:limit]))
         more = len(kept) < len(messages)
-        if downwards:
+        if is_downwards:
             kept.reverse()
         # Records are Messages already; a repeated field is each of them behind its key.
-        items = b"".join(b"\x0a%b%b" % (codec.varint(len(record)), record) for record in kept)
-        return items + (b"\x10\x01" if more else b"")
+        return _items(kept) + (b"\x10\x01" if more else b"")
+
+    async def _search(self, session: "Session", search: pb.Search) -> bytes:
+        if not search.text.strip() or len(search.text.encode()) > SEARCH_TEXT_BYTES:
+            raise invalid(f"`text` is what to search for: 1 to {SEARCH_TEXT_BYTES} bytes of it")
+        if any(kind not in pb.MessageType.values() for kind in search.types):
+            raise invalid("`types` holds a message type that is not known here")
+        conversation = sender = 0
+        if search.peer:
+            conversation = await find_conversation(self._directory, session, search.chat, search.peer)
+        if getattr(search, "from"):
+            sender = await self._user(session, getattr(search, "from"))
+        before = first_msgid(search.until) if search.until > 0 else _MAX_SEQ
+        if search.after:
+            before = min(before, _read_number(search.after))
+        query = Query(search.text, conversation, sender, first_msgid(search.since), before, frozenset(search.types))
+        limit = _page(search.limit)
+        matches, go_on = await self._store.search(session.user, query, limit)
+        kept = self._fitting([match.record for match in matches])
+        if len(kept) < len(matches):
+            go_on = matches[len(kept) - 1].msgid
+        following = f"{go_on:x}".encode() if go_on else b""
+        return _items(kept) + (b"\x12%b%b" % (codec.varint(len(following)), following) if following else b"")
+
+    async def _readers(self, session: "Session", query: pb.ListReaders) -> bytes:
+        conversation = await find_conversation(self._directory, session, pb.GROUP_CHAT, query.peer)
+        if await self._store.member(conversation, session.user) is None:
+            raise not_member(query.peer)
+        if not within(await self._store.visible(session.user, conversation), query.seq):
+            raise invalid(f"seq {query.seq} is no message that you can see")
+        after = await self._user(session, query.after) if query.after else 0
+        limit = _page(query.limit)
+        marks = await self._store.read_marks(conversation, query.seq, after, limit + 1)
+        page = [name for _, name in marks.users[:limit]]
+        following = page[-1] if len(marks.users) > limit else ""
+        return pb.Readers(count=marks.count, total=marks.total, users=page, next=following).SerializeToString()
+
+    async def _hide(self, session: "Session", hide: pb.Hide) -> Pending:
+        conversation = await find_conversation(self._directory, session, hide.chat, hide.peer)
+        if len(hide.seqs) > HIDE_SEQS:
+            raise invalid(f"{len(hide.seqs)} seqs, at most {HIDE_SEQS} are taken at once")
+        if not hide.seqs and not hide.through:
+            raise invalid("say which messages to delete: `seqs`, or all up to `through`")
+        if 0 in hide.seqs:
+            raise invalid("seq 0 is no message: seqs begin with 1")
+        frame = codec.event(pb.SYNC, pb.Sync(hide=hide).SerializeToString())
+        return Pending(
+            DeleteForMe(session.user, conversation, tuple(hide.seqs), hide.through),
+            tell=partial(self._fanout.to_user, session.user, frame, session.outbound.device),
+        )
+
+    async def _user(self, session: "Session", name: str) -> int:
+        user = await self._directory.user(session.tenant.id, name) if names.is_name(name) else None
+        if user is None:
+            raise no_user(name)
+        return user.id
+
+    def _fitting(self, records: list[bytes]) -> list[bytes]:
+        """As many as fit into an answer, but at least one."""
+        left = self._room
+        for count, record in enumerate(records):
+            left -= len(record) + 4
+            if left < 0 and count:
+                return records[:count]
+        return records
 
 
-async def find_peer(directory: Directory, session: "Session", chat: int, peer: str) -> User:
-    """The other user of a single conversation, as a request names it. Raises Refusal."""
+async def find_conversation(directory: Directory, session: "Session", chat: int, peer: str) -> int:
+    """The conversation that a request names. Raises Refusal."""
     if chat not in pb.Chat.values():
         raise invalid(f"chat {chat} is not known here")
     if not names.is_name(peer):
         raise invalid(f"`peer` is not a legal name: use {names.RULE}")
     if chat == pb.GROUP_CHAT:
-        raise not_found(f"there is no group {peer!r} that you are a member of: check the id")
+        conversation = await directory.group(session.tenant.id, peer)
+        if not conversation:
+            raise no_group(peer)
+        return conversation
     user = await directory.user(session.tenant.id, peer)
     if user is None:  # the talk with a removed user can still be read
-        raise not_found(f"there is no user {peer!r}: check the name")
-    return user
+        raise no_user(peer)
+    return single_conversation(session.user, user.id)
+
+
+def _items(records: list[bytes]) -> bytes:
+    """Records as a repeated field 1 of Messages."""
+    return b"".join(b"\x0a%b%b" % (codec.varint(len(record)), record) for record in records)
 
 
 def _page(limit: int) -> int:
@@ -107,18 +189,19 @@ def _page_token(last: Summary) -> str:
 def _read_page_token(token: str) -> tuple[int, int] | None:
     if not token:
         return None
-    try:
-        msgid, conversation = (int(part, 16) for part in token.split("."))
-    except ValueError:
-        msgid = -1
-    if not 0 <= msgid <= _MAX_SEQ or not 0 <= conversation <= _MAX_SEQ:
+    msgid, _, conversation = token.partition(".")
+    return _read_number(msgid), _read_number(conversation)
+
+
+def _read_number(text: str) -> int:
+    if not _NUMBER.fullmatch(text) or (number := int(text, 16)) > _MAX_SEQ:
         raise invalid("`after` is not a page token: use `next` of the previous answer")
-    return msgid, conversation
+    return number
 
 
 def _conversation(summary: Summary) -> pb.Conversation:
     return pb.Conversation(
-        chat=pb.SINGLE,
+        chat=pb.GROUP_CHAT if summary.conversation < GROUPS_END else pb.SINGLE,
         peer=summary.peer,
         last_seq=summary.last_seq,
         acked_seq=summary.acked_seq,
@@ -126,4 +209,6 @@ def _conversation(summary: Summary) -> pb.Conversation:
         peer_read_seq=summary.peer_read_seq,
         unread=summary.unread,
         last=pb.Message.FromString(summary.last) if summary.last else None,
+        name=summary.name,
+        left=summary.left,
     )
