@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Store
-from rockdove.core.records import Batch, User, single_conversation
+from rockdove.core.records import Batch, MoveRead, User, single_conversation
 from tests.contract.backends import AT_COMMIT, TENANTS, Backend
+from tests.contract.changes import change_of
 from tests.contract.model import Device, Model, draft_of
 
 START_MS: Final = 1_750_000_000_000
@@ -130,7 +131,8 @@ class StoreMachine(RuleBasedStateMachine):
                 batch.cursors[device.id, self._conversation(pair)] = last * percent // 100
         for pair, percent in reads:
             if last := self._last_seq(pair):
-                batch.reads[self.users[pair[0]].id, self._conversation(pair)] = last * percent // 100
+                read = MoveRead(self.users[pair[0]].id, self._conversation(pair), last * percent // 100)
+                batch.changes.append((len(batch.messages), change_of(read)))
         with self.backend.failing(breakdown[0], rolled_back=breakdown[1]) if breakdown else nullcontext():
             error = commit(self.store, batch)
         if error is None:

@@ -8,6 +8,7 @@ from rockdove.core.records import (
     FOREVER,
     Batch,
     Draft,
+    MoveRead,
     Outcome,
     Position,
     Span,
@@ -92,8 +93,11 @@ class Model:
             self._store(draft)
         for key, seq in batch.cursors.items():
             self.cursors[key] = max(seq, self.cursors.get(key, 0))
-        for key, seq in batch.reads.items():
-            self.reads[key] = max(seq, self.reads.get(key, 0))
+        for _, change in batch.changes:
+            for effect in change.effects:
+                assert isinstance(effect, MoveRead)
+                key = effect.user, effect.conversation
+                self.reads[key] = max(effect.seq, self.reads.get(key, 0))
         for device in batch.seen:
             self.seen_ms[device] = batch.now_ms
 

@@ -1,12 +1,14 @@
 """A store whose commits take time, fail, or are cut off by a crash."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from random import Random
 from typing import Any
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
-from rockdove.core.records import Batch, Device, Earlier, Position, Span, Stored, Summary
+from rockdove.core.ports import Store, View
+from rockdove.core.records import Batch, Device
 from rockdove.store.memory.store import MemoryStore
 from tests.simulation.clock import Clock, pause
 
@@ -31,7 +33,7 @@ class Disk:
 
 
 class NodeStore:
-    """`core.ports.Store` of one life of a node."""
+    """`core.ports.Store` of one life of a node. What it does not say itself comes from the disk's store, delayed."""
 
     def __init__(self, disk: Disk, clock: Clock, random: Random) -> None:
         self._store = disk.store
@@ -109,44 +111,25 @@ class NodeStore:
         await self._wait()
         return result
 
-    async def messages(self, conversation: int, after: int, before: int, limit: int) -> Sequence[Stored]:
-        return await self._read(self._store.messages, conversation, after, before, limit)
-
-    async def newest(self, conversation: int, before: int, limit: int) -> Sequence[Stored]:
-        return await self._read(self._store.newest, conversation, before, limit)
-
-    async def last_seq(self, conversation: int) -> int:
-        return await self._read(self._store.last_seq, conversation)
-
     async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
         await self._wait()
         if self._random.random() < self._habits.unavailable:
             raise StoreUnavailable("the disk is full")
         return await self._read(self._store.open_device, user, name, client, now_ms)
 
-    async def earlier(self, device: int, seqid: int) -> Earlier | None:
-        return await self._read(self._store.earlier, device, seqid)
-
-    async def owed(self, user: int, device: int) -> Sequence[int]:
-        return await self._read(self._store.owed, user, device)
-
-    async def position(self, user: int, device: int, conversation: int) -> Position:
-        return await self._read(self._store.position, user, device, conversation)
-
-    async def read_seq(self, user: int, conversation: int) -> int:
-        return await self._read(self._store.read_seq, user, conversation)
-
-    async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
-        return await self._read(self._store.summaries, user, device, before, limit)
-
-    async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
-        return await self._read(self._store.spans, after, unseen_since_ms, limit)
-
-    async def cut(self, conversation: int, through: int, older_than: int, limit: int) -> int:
-        return await self._read(self._store.cut, conversation, through, older_than, limit)
-
-    async def forget_requests(self, older_than: int, limit: int) -> None:
-        await self._read(self._store.forget_requests, older_than, limit)
-
     def close(self) -> None:
         pass
+
+
+def _delayed(name: str) -> Callable[..., Any]:
+    """The method of that name, which takes its time."""
+
+    async def read(self: NodeStore, *arguments: Any) -> Any:
+        return await self._read(getattr(self._store, name), *arguments)
+
+    return read
+
+
+for _name, _method in (vars(View) | vars(Store)).items():
+    if iscoroutinefunction(_method) and _name not in vars(NodeStore):
+        setattr(NodeStore, _name, _delayed(_name))

@@ -106,12 +106,13 @@ def test_a_copy_is_not_migrated_nor_is_what_it_was_made_of(tmp_path: Path, monke
     from rockdove.store.sqlite import database
 
     write(tmp_path / "data", "x")
-    (known,) = database._migrations()
-    monkeypatch.setattr(database, "_migrations", lambda: [known, known._replace(number=2, script="CREATE TABLE later (x);")])
+    known = database._migrations()
+    later = known[-1]._replace(number=len(known) + 1, script="CREATE TABLE later (x);")
+    monkeypatch.setattr(database, "_migrations", lambda: [*known, later])
     back_up(tmp_path / "data", tmp_path / "copy.db")
     for file in (tmp_path / "data" / DATABASE, tmp_path / "copy.db"):
         with closing(sqlite3.connect(file)) as connection:
-            assert connection.execute("SELECT max(number) FROM migration").fetchone() == (1,)
+            assert connection.execute("SELECT max(number) FROM migration").fetchone() == (len(known),)
 
 
 # ---------------------------------------------------------------- restore

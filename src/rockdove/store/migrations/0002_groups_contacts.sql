@@ -15,6 +15,8 @@ CREATE TABLE hidden (
     PRIMARY KEY (user, conversation, seq)
 ) WITHOUT ROWID;
 
+CREATE INDEX hidden_seq ON hidden (conversation, seq);
+
 -- A group is a conversation with an id below 2^32.
 CREATE TABLE chat_group (
     conversation     INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -58,6 +60,8 @@ CREATE TABLE former_member (
     PRIMARY KEY (user, conversation, after_seq)
 ) WITHOUT ROWID;
 
+CREATE INDEX former_member_conversation ON former_member (conversation);
+
 CREATE TABLE join_request (
     conversation INTEGER NOT NULL,
     user         INTEGER NOT NULL,
@@ -91,8 +95,13 @@ CREATE TABLE edit (
 
 CREATE TABLE profile (
     user       INTEGER PRIMARY KEY,
+    tenant     INTEGER NOT NULL,
     nickname   TEXT NOT NULL,
     folded     TEXT NOT NULL,  -- the nickname for searching: casefolded
     avatar_url TEXT NOT NULL,
     ext        TEXT NOT NULL   -- JSON
 );
+
+CREATE INDEX profile_folded ON profile (tenant, folded);
+
+CREATE INDEX user_folded ON user (tenant, lower(name));

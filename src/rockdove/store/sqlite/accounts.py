@@ -1,16 +1,24 @@
 """Tenants and users in the SQLite file."""
 
+import json
 import sqlite3
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from rockdove.core.records import AccountChanges, Tenant, User, UserState
+from rockdove.core.records import AccountChanges, Profile, Tenant, User, UserState
 from rockdove.store.sqlite.database import transaction
 
-_TENANT: Final = (
-    "SELECT id, org, appkey, retention_days, strangers, password_cost, messages_per_second, token_secret FROM tenant"
+_SETTINGS: Final = (
+    *("retention_days", "strangers", "password_cost", "messages_per_second"),
+    *("recall_seconds", "edit_seconds", "token_secret"),
 )
+_TENANT: Final = f"SELECT id, org, appkey, {', '.join(_SETTINGS)} FROM tenant"
 _USER: Final = "SELECT id, tenant, name, state, password_hash, credential_version FROM user"
+_PROFILE: Final = (
+    "SELECT u.id, u.name, ifnull(p.nickname, ''), ifnull(p.avatar_url, ''), ifnull(p.ext, '{}')"
+    " FROM user u LEFT JOIN profile p ON p.user = u.id"
+)
+_LAST_CHARACTER: Final = "\U0010ffff"
 _NOTHING: Final[frozenset[int]] = frozenset()
 
 
@@ -35,8 +43,8 @@ class SqliteAccounts:
     async def add_tenant(self, tenant: Tenant) -> Tenant | None:
         with transaction(self._connection):
             row = self._connection.execute(
-                "INSERT INTO tenant (org, appkey, retention_days, strangers, password_cost, messages_per_second, token_secret)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
+                f"INSERT INTO tenant (org, appkey, {', '.join(_SETTINGS)})"
+                f" VALUES (?, ?{', ?' * len(_SETTINGS)}) ON CONFLICT DO NOTHING RETURNING id",
                 (tenant.org, tenant.appkey, *_settings(tenant)),
             ).fetchone()
             if row:
@@ -46,8 +54,7 @@ class SqliteAccounts:
     async def set_tenant(self, tenant: Tenant) -> None:
         with transaction(self._connection):
             self._connection.execute(
-                "UPDATE tenant SET retention_days = ?, strangers = ?, password_cost = ?, messages_per_second = ?,"
-                " token_secret = ? WHERE id = ?",
+                f"UPDATE tenant SET {', '.join(f'{column} = ?' for column in _SETTINGS)} WHERE id = ?",
                 (*_settings(tenant), tenant.id),
             )
             self._note_tenant(tenant.id)
@@ -94,10 +101,50 @@ class SqliteAccounts:
                 " credential_version = credential_version + ? WHERE id = ?",
                 (state, password_hash, password_hash is not None, user),
             )
+            if state is UserState.REMOVED:
+                self._connection.execute("DELETE FROM profile WHERE user = ?", (user,))
             self._connection.execute(
                 "INSERT INTO account_change (tenant, user) SELECT tenant, id FROM user WHERE id = ?", (user,)
             )
             self._position = -1
+
+    async def profiles(self, tenant: int, names: Sequence[str]) -> Sequence[Profile]:
+        found = []
+        for name in sorted(set(names)):
+            row = self._connection.execute(
+                f"{_PROFILE} WHERE u.tenant = ? AND u.name = ? AND u.state <> ?", (tenant, name, UserState.REMOVED)
+            ).fetchone()
+            if row:
+                found.append(_profile(row))
+        return found
+
+    async def find_profiles(self, tenant: int, prefix: str, limit: int) -> Sequence[Profile]:
+        # Each query reads `limit` entries of its index, however many match: of more, which ones is left to the indexes.
+        first = prefix.casefold()
+        asked = (tenant, first, first + _LAST_CHARACTER, UserState.REMOVED, limit)
+        found: dict[str, Profile] = {}
+        for tenant_column, folded in (("u.tenant", "lower(u.name)"), ("p.tenant", "p.folded")):
+            rows = self._connection.execute(
+                f"{_PROFILE} WHERE {tenant_column} = ? AND {folded} >= ? AND {folded} < ? AND u.state <> ?"
+                f" ORDER BY {folded} LIMIT ?",
+                asked,
+            )
+            found |= {row[1]: _profile(row) for row in rows}
+        return [found[name] for name in sorted(found)[:limit]]
+
+    async def set_profile(self, profile: Profile) -> None:
+        with transaction(self._connection):
+            self._connection.execute(
+                "INSERT OR REPLACE INTO profile (user, tenant, nickname, folded, avatar_url, ext)"
+                " SELECT id, tenant, ?, ?, ?, ? FROM user WHERE id = ?",
+                (
+                    profile.nickname,
+                    profile.nickname.casefold(),
+                    profile.avatar_url,
+                    json.dumps(dict(profile.ext)),
+                    profile.user,
+                ),
+            )
 
     async def changes(self, position: int) -> AccountChanges:
         # The version first: a change that slips in after it is seen next time.
@@ -138,15 +185,20 @@ class _NameTaken(Exception):
     """Rolls the transaction back."""
 
 
-def _tenant(row: tuple[int, str, str, int, int, str, int, bytes]) -> Tenant:
-    identity, org, appkey, retention_days, strangers, password_cost, messages_per_second, token_secret = row
-    return Tenant(identity, org, appkey, retention_days, bool(strangers), password_cost, messages_per_second, token_secret)
+def _tenant(row: tuple[Any, ...]) -> Tenant:
+    identity, org, appkey, retention_days, strangers, *rest = row
+    return Tenant(identity, org, appkey, retention_days, bool(strangers), *rest)
 
 
-def _settings(tenant: Tenant) -> tuple[int, bool, str, int, bytes]:
-    return tenant.retention_days, tenant.strangers, tenant.password_cost, tenant.messages_per_second, tenant.token_secret
+def _settings(tenant: Tenant) -> tuple[Any, ...]:
+    return tuple(getattr(tenant, column) for column in _SETTINGS)
 
 
 def _user(row: tuple[int, int, str, int, str, int]) -> User:
     identity, tenant, name, state, password_hash, credential_version = row
     return User(identity, tenant, name, UserState(state), password_hash, credential_version)
+
+
+def _profile(row: tuple[int, str, str, str, str]) -> Profile:
+    user, name, nickname, avatar_url, ext = row
+    return Profile(user, name, nickname, avatar_url, tuple(json.loads(ext).items()))

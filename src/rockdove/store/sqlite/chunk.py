@@ -91,3 +91,8 @@ def without(data: bytes, msgids: Iterable[int]) -> bytes:
     """The chunk after some messages were cut from it."""
     gone = frozenset(msgids)
     return b"".join(pack(entry) for entry in entries(data) if entry.msgid not in gone)
+
+
+def rewritten(data: bytes, msgid: int, record: bytes) -> bytes:
+    """The chunk after one message got another record."""
+    return b"".join(pack(entry._replace(record=record) if entry.msgid == msgid else entry) for entry in entries(data))

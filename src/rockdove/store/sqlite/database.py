@@ -26,6 +26,7 @@ _PRAGMAS: Final = (
     "mmap_size = 268435456",
     "journal_size_limit = 67108864",  # a WAL that once grew is cut back to this
     "temp_store = MEMORY",
+    "secure_delete = ON",  # what was recalled or cut is overwritten; some builds of SQLite do so anyway
 )
 _PASSING: Final = frozenset(  # a later transaction may succeed
     {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PROTOCOL}

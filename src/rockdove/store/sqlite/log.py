@@ -1,13 +1,14 @@
 """The log: appending messages, and finding them again."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rockdove.core.records import Draft, Outcome, Stored, single_members
-from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, select, without
+from rockdove.core.records import GROUPS_END, Draft, Outcome, Stored, counts, single_members
+from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, rewritten, select, without
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
+from rockdove.wire import im_pb2 as pb
 
 HEADS: Final = 500_000  # conversations whose last seq is remembered
 NO_BOUND: Final = 1 << 62
@@ -23,14 +24,17 @@ class Log:
         self._tail = Tail()
         self._settling: Settling | None = None
         self._heads: dict[int, int] = {}  # last seq by conversation: of all in a tail, and others looked up
+        self.added: list[Draft] = []  # by the transaction
+        self._uncounted: list[tuple[Run, int, int]] = []  # by the transaction: run, seq, its sender before
+        self._msgids: list[int] = []  # of the entries that the table lacks yet
+        self._packed: list[bytes] = []
         self.requests = Requests(connection)
         row = connection.execute("SELECT value FROM setting WHERE name = 'settled'").fetchone()
         self.last_msgid = int(row[0]) if row else 0
         for _, data in connection.execute("SELECT * FROM log WHERE first_msgid > ? ORDER BY first_msgid", (self.last_msgid,)):
             for entry in entries(data):
-                self._tail.add(
-                    entry.conversation, entry.seq, entry.msgid, entry.sender, entry.device, entry.seqid, entry.digest
-                )
+                sender = 0 if _never_unread(entry.record) else entry.sender
+                self._tail.add(entry.conversation, entry.seq, entry.msgid, sender, entry.device, entry.seqid, entry.digest)
                 self._heads[entry.conversation] = entry.seq
                 self.last_msgid = entry.msgid
 
@@ -41,19 +45,18 @@ class Log:
 
     # -- appending
 
-    def append(self, drafts: Sequence[Draft], added: list[Draft]) -> None:
-        """Give each draft its place, or find out that it is a retry or a conflict. `added` gets those that are new."""
-        heads, tail, claim, tails = self._heads, self._tail, self.requests.claim, self.tails
-        msgids, packed = [], []
+    def begin(self) -> None:
+        """A transaction begins."""
+        self.added = []
+        self._uncounted = []
+
+    def append(self, drafts: Sequence[Draft], may: Callable[[Draft], bool]) -> None:
+        """Give each draft its place, unless it is a retry or a conflict, or `may`, which may append others first, says no."""
+        heads, tail, claim, tails, added = self._heads, self._tail, self.requests.claim, self.tails, self.added
+        msgids, packed = self._msgids, self._packed
         header = HEADER.pack
         for draft in drafts:
-            conversation, device, seqid, msgid, sender = (
-                draft.conversation,
-                draft.device,
-                draft.seqid,
-                draft.msgid,
-                draft.sender,
-            )
+            device, seqid = draft.device, draft.seqid
             digest = draft.digest
             if seqid:
                 earlier = claim(device, seqid, tails)
@@ -61,25 +64,66 @@ class Log:
                     draft.msgid, draft.seq = earlier[0], earlier[1]
                     draft.outcome = Outcome.RETRY if earlier[2] == digest else Outcome.CONFLICT
                     continue
+            if not may(draft):
+                if seqid:
+                    self.requests.give_back(device)
+                continue
+            conversation, msgid, sender = draft.conversation, draft.msgid, draft.sender
             head = heads.get(conversation)
             if head is None:
                 head = self._open(draft)
             seq = heads[conversation] = head + 1
             draft.place(seq)
             record = draft.record
-            tail.add(conversation, seq, msgid, sender, device, seqid, digest)
+            tail.add(conversation, seq, msgid, sender if counts(record) else 0, device, seqid, digest)
             added.append(draft)
             msgids.append(msgid)
             packed.append(header(msgid, conversation, seq, sender, device, seqid, digest, len(record)) + record)
-        if packed:
-            self._connection.executemany("INSERT INTO log VALUES (?, ?)", chunks(msgids, packed))
 
-    def take_back(self, drafts: Sequence[Draft], added: Sequence[Draft]) -> None:
-        """The transaction in which `append` was called was rolled back, perhaps in the middle of it."""
-        for draft in reversed(added):
+    def flush(self) -> None:
+        """Write to the table what was appended. Before the end of the transaction; reading does it, too."""
+        if self._packed:
+            self._connection.executemany("INSERT INTO log VALUES (?, ?)", chunks(self._msgids, self._packed))
+            self._msgids.clear()
+            self._packed.clear()
+
+    def rewrite(self, msgid: int, record: bytes) -> None:
+        """Give a message another record, unless it was cut. One whose content was removed is not unread any more."""
+        key, data = self._chunk(msgid)
+        entry = find(data, msgid)
+        if entry is None:
+            return
+        self._connection.execute("UPDATE log SET entries = ? WHERE first_msgid = ?", (rewritten(data, msgid, record), key))
+        if _never_unread(record):
+            self._uncount(entry.conversation, entry.seq)
+
+    def _uncount(self, conversation: int, seq: int) -> None:
+        """In memory and in the table: while the tail is being settled it may be in both."""
+        for run in self._runs(conversation):
+            if run.first <= seq <= run.last:
+                self._uncounted.append((run, seq, run.uncount(seq)))
+        row = self._connection.execute(
+            "SELECT first_seq, entries FROM place WHERE conversation = ? AND first_seq <= ? ORDER BY first_seq DESC LIMIT 1",
+            (conversation, seq),
+        ).fetchone()
+        block = Run.of_block(*row) if row else None
+        if block is not None and seq <= block.last:
+            block.uncount(seq)
+            self._connection.execute(
+                "UPDATE place SET entries = ? WHERE conversation = ? AND first_seq = ?",
+                (block.block(0, len(block.msgids)), conversation, block.first),
+            )
+
+    def take_back(self, drafts: Sequence[Draft]) -> None:
+        """The transaction was rolled back, perhaps in the middle of an `append`. `drafts`: all that had a seqid."""
+        self._msgids.clear()
+        self._packed.clear()
+        for run, seq, sender in reversed(self._uncounted):
+            run.recount(seq, sender)
+        for draft in reversed(self.added):
             self._tail.take_back(draft.conversation, draft.device, draft.seqid)
             self._heads[draft.conversation] -= 1
-        for draft in added:
+        for draft in self.added:
             if not self._runs(draft.conversation):
                 self._heads.pop(draft.conversation, None)  # its row may have been rolled back, too
         self.requests.release(draft.device for draft in drafts)
@@ -90,10 +134,11 @@ class Log:
         if head is not None:
             return head
         self._connection.execute("INSERT INTO conversation (id, tenant) VALUES (?, ?)", (conversation, draft.tenant))
-        self._connection.executemany(
-            "INSERT INTO member (user, conversation) VALUES (?, ?)",
-            [(user, conversation) for user in set(single_members(conversation))],
-        )
+        if conversation >= GROUPS_END:
+            self._connection.executemany(
+                "INSERT INTO member (user, conversation) VALUES (?, ?)",
+                [(user, conversation) for user in set(single_members(conversation))],
+            )
         return 0
 
     # -- settling
@@ -168,9 +213,13 @@ class Log:
         stop = min(before, self.last_seq(conversation) + 1)
         return self.messages(conversation, max(stop - limit - 1, 0), stop, limit)
 
-    def foreign(self, user: int, conversation: int, after: int) -> int:
-        """How many messages with seq > `after` others than `user` have sent."""
-        return sum(run.foreign(user, after) for run in self._from(conversation, after, NO_BOUND))
+    def at(self, conversation: int, seq: int) -> Stored | None:
+        """The message with that seq, if it was not cut."""
+        return next(iter(self.messages(conversation, seq - 1, seq + 1, 1)), None)
+
+    def foreign(self, user: int, conversation: int, after: int, through: int) -> int:
+        """How many messages with `after` < seq <= `through` others than `user` have sent, without those that do not count."""
+        return sum(run.foreign(user, after, through) for run in self._from(conversation, after, through + 1))
 
     def message(self, msgid: int) -> Entry | None:
         """The message with that msgid, if it was not cut."""
@@ -208,6 +257,7 @@ class Log:
 
     def _chunk(self, msgid: int) -> tuple[int, bytes]:
         """The chunk that holds the message if it was not cut: its key, and what is in it."""
+        self.flush()
         row = self._connection.execute(
             "SELECT first_msgid, entries FROM log WHERE first_msgid <= ? ORDER BY first_msgid DESC LIMIT 1", (msgid,)
         ).fetchone()
@@ -244,3 +294,7 @@ class Log:
         last = gone[-1].seq
         execute("DELETE FROM place WHERE conversation = ? AND last_seq <= ?", (conversation, last))
         execute("UPDATE conversation SET first_seq = ? WHERE id = ?", (last + 1, conversation))
+
+
+def _never_unread(record: bytes) -> bool:
+    return not counts(record) or pb.Message.FromString(record).removed

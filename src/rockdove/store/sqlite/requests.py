@@ -20,6 +20,7 @@ class Requests:
         self._connection = connection
         self._free: dict[int, tuple[int, int]] = {}  # by device: what lies between these was never used
         self._searches: dict[int, int] = {}  # by device: how often it used a seqid outside the range
+        self._before_claim = (0, 0)  # what was free of the device that claimed last
 
     def highest(self, device: int, tails: Sequence[Tail]) -> int:
         """The highest seqid stored for this device, 0 if none."""
@@ -35,6 +36,7 @@ class Requests:
         free = self._free.get(device)
         if free is None:
             free = self._free[device] = (self.highest(device, tails), HIGHEST)
+        self._before_claim = free
         if free[0] < seqid < free[1]:
             self._free[device] = (seqid, free[1])
             return None
@@ -44,6 +46,10 @@ class Requests:
             if searches & (searches - 1) == 0:  # ever rarer for one whose seqids have no order
                 self._free[device] = (seqid, self._next_used(device, seqid, tails))
         return earlier
+
+    def give_back(self, device: int) -> None:
+        """The key that was claimed last, by this device, is not used after all."""
+        self._free[device] = self._before_claim
 
     def release(self, devices: Iterable[int]) -> None:
         """The keys that these devices claimed last are free again: what is known of them is not true any more."""

@@ -1,31 +1,46 @@
-"""Logs, cursors and devices in the SQLite file."""
+"""The store in the SQLite file: its transactions, and what messages are read from it."""
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
 
-from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
 from rockdove.core.records import (
-    FOREVER,
+    Append,
     Batch,
-    Device,
+    Change,
     Draft,
+    DropJoinRequest,
     Earlier,
-    Position,
-    Span,
+    Effect,
+    EndMember,
+    HideMessages,
+    KickDevice,
+    Located,
+    MoveRead,
+    NoteEdit,
+    PutContact,
+    PutGroup,
+    PutJoinRequest,
+    PutMember,
+    Rewrite,
     Stored,
-    Summary,
-    peer_of,
-    single_members,
 )
+from rockdove.store.deciding import decide, permitted
+from rockdove.store.sqlite.contacts import Contacts
+from rockdove.store.sqlite.conversations import Conversations
 from rockdove.store.sqlite.database import transaction
+from rockdove.store.sqlite.devices import Devices
+from rockdove.store.sqlite.groups import Groups
 from rockdove.store.sqlite.log import NO_BOUND, Log
-from rockdove.store.sqlite.requests import from_order, to_order
+from rockdove.store.sqlite.retention import Retention
 from rockdove.store.sqlite.tail import SEAL_AT
 
 SETTLE_MIN = 64  # messages settled with a commit, at least; else twice what it adds
 
 
-class SqliteStore:
+class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     """`core.ports.Store` on a connection of `open_database`. Nothing suspends; `done` is called at once.
 
     There must be only one on a file. Other processes may write accounts meanwhile.
@@ -33,10 +48,23 @@ class SqliteStore:
 
     def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT) -> None:
         """`seal_at` is the number of messages that wait in memory for being settled; see tail.py."""
-        self._connection = connection
-        self._log = Log(connection, seal_at)
+        super().__init__(connection, Log(connection, seal_at))
         (epoch,) = connection.execute("SELECT value FROM setting WHERE name = 'epoch'").fetchone()
         self.epoch = int.from_bytes(epoch, "little")
+        self._carriers: dict[type[Effect], Callable[[list[Any]], None]] = {
+            PutGroup: self._put_groups,
+            PutMember: self._put_members,
+            EndMember: self._end_members,
+            PutJoinRequest: self._put_join_requests,
+            DropJoinRequest: self._drop_join_requests,
+            PutContact: self._put_contacts,
+            Append: self._append_notices,
+            Rewrite: self._rewrite,
+            NoteEdit: self._note_edits,
+            MoveRead: self._move_reads,
+            HideMessages: self._hide_messages,
+            KickDevice: self._kick_devices,
+        }
 
     @property
     def last_msgid(self) -> int:
@@ -49,23 +77,59 @@ class SqliteStore:
 
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
         log = self._log
-        added: list[Draft] = []
+        log.begin()
         try:
             with transaction(self._connection):
-                if batch.messages:
-                    log.append(batch.messages, added)
+                for drafts, change in batch.steps():
+                    self._store(drafts, batch.now_ms)
+                    if change is not None:
+                        self._change(change, batch.now_ms)
+                log.flush()
                 self._write_marks(batch)
-                slice_ = log.settle(max(SETTLE_MIN, 2 * len(added)))
+                slice_ = log.settle(max(SETTLE_MIN, 2 * len(log.added)))
         except (StoreUnavailable, StoreFailed) as error:
-            log.take_back(batch.messages, added)
+            log.take_back([*batch.messages, *(change.draft for _, change in batch.changes if change.draft)])
+            self._forget_groups()
+            self._forget_contacts()
             done(error)
             return
         if slice_ is not None:
             log.settled(slice_)
-        if added:
-            log.last_msgid = added[-1].msgid
+        if log.added:
+            log.last_msgid = log.added[-1].msgid
             log.seal()
         done(None)
+
+    def _store(self, drafts: Sequence[Draft], now_ms: int) -> None:
+        def may(draft: Draft) -> bool:
+            return draft.permit is None or permitted(draft, self, now_ms) or _refused(draft.refusal)
+
+        self._log.append(drafts, may)
+
+    def _change(self, change: Change, now_ms: int) -> None:
+        def carry_out(_: Draft | None = None) -> bool:
+            if not decide(change, self, now_ms):
+                return _refused(change.refusal)
+            for kind, effects in groupby(change.effects, type):
+                self._carriers[kind](list(effects))
+            return True
+
+        if change.draft is None:
+            carry_out()
+        else:
+            self._log.append([change.draft], carry_out)
+
+    def _append_notices(self, effects: Sequence[Append]) -> None:
+        self._log.append([effect.draft for effect in effects], lambda _: True)
+
+    def _rewrite(self, effects: Sequence[Rewrite]) -> None:
+        for effect in effects:
+            self._log.rewrite(effect.msgid, effect.record)
+
+    def _note_edits(self, effects: Sequence[NoteEdit]) -> None:
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO edit VALUES (?, ?)", [(effect.msgid, effect.edit) for effect in effects]
+        )
 
     def _write_marks(self, batch: Batch) -> None:
         executemany = self._connection.executemany
@@ -74,11 +138,6 @@ class SqliteStore:
                 "INSERT INTO cursor VALUES (?, ?, ?)"
                 " ON CONFLICT (device, conversation) DO UPDATE SET seq = excluded.seq WHERE excluded.seq > seq",
                 [(device, conversation, seq) for (device, conversation), seq in batch.cursors.items()],
-            )
-        if batch.reads:
-            executemany(
-                "UPDATE member SET read_seq = max(read_seq, ?3) WHERE user = ?1 AND conversation = ?2",
-                [(user, conversation, seq) for (user, conversation), seq in batch.reads.items()],
             )
         if batch.seen:
             executemany("UPDATE device SET last_seen_ms = ? WHERE id = ?", [(batch.now_ms, device) for device in batch.seen])
@@ -94,140 +153,21 @@ class SqliteStore:
     async def last_seq(self, conversation: int) -> int:
         return self._log.last_seq(conversation)
 
-    # -- devices and cursors
-
     async def earlier(self, device: int, seqid: int) -> Earlier | None:
         request = self._log.requests.find(device, seqid, self._log.tails)
         return Earlier(*request) if request else None
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
-        execute = self._connection.execute
-        row = execute("SELECT id FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
-        if row is None:
-            with transaction(self._connection):
-                row = execute(
-                    "INSERT INTO device (user, name, client, last_seen_ms) VALUES (?, ?, ?, ?) RETURNING id",
-                    (user, name, client, now_ms),
-                ).fetchone()
-                execute(
-                    "INSERT INTO cursor SELECT ?1, k.conversation, max(k.seq) FROM device d JOIN cursor k ON k.device = d.id"
-                    " WHERE d.user = ?2 GROUP BY k.conversation",
-                    (row[0], user),
-                )
-        return Device(row[0], self._log.requests.highest(row[0], self._log.tails))
+    async def located(self, msgid: int) -> Located | None:
+        entry = self._log.message(msgid)
+        return Located(entry.conversation, entry.seq, entry.sender, entry.record) if entry else None
 
-    async def owed(self, user: int, device: int) -> Sequence[int]:
-        rows = self._connection.execute(
-            "SELECT c.id, c.last_seq, c.last_msgid, ifnull(k.seq, 0) FROM member m JOIN conversation c ON c.id = m.conversation"
-            " LEFT JOIN cursor k ON k.device = ? AND k.conversation = c.id WHERE m.user = ?",
-            (device, user),
-        )
-        owed = []
-        for conversation, settled_seq, settled_msgid, cursor in rows:
-            seq, msgid = self._log.last_place(conversation, settled_seq, settled_msgid)
-            if seq > cursor:
-                owed.append((msgid, conversation))
-        return [conversation for _, conversation in sorted(owed)]
+    async def edits(self, msgid: int) -> Sequence[int]:
+        rows = self._connection.execute("SELECT edit FROM edit WHERE msgid = ? ORDER BY edit", (msgid,))
+        return [edit for (edit,) in rows]
 
-    async def position(self, user: int, device: int, conversation: int) -> Position:
-        cursors = dict(
-            self._connection.execute(
-                "SELECT d.id, k.seq FROM device d JOIN cursor k ON k.device = d.id AND k.conversation = ? WHERE d.user = ?",
-                (conversation, user),
-            ).fetchall()
-        )
-        return Position(cursors.get(device, 0), max(cursors.values(), default=0))
 
-    async def read_seq(self, user: int, conversation: int) -> int:
-        row = self._connection.execute(
-            "SELECT read_seq FROM member WHERE user = ? AND conversation = ?", (user, conversation)
-        ).fetchone()
-        return row[0] if row else 0
-
-    # -- the list of conversations
-
-    async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
-        rows = self._connection.execute(
-            "SELECT c.id, c.last_seq, c.last_msgid FROM member m JOIN conversation c ON c.id = m.conversation WHERE m.user = ?",
-            (user,),
-        )
-        places = [(self._log.last_place(*row)[1], row[0]) for row in rows]
-        page = [place for place in sorted(places, reverse=True) if before is None or place < before][:limit]
-        return [await self._summary(user, device, conversation, msgid) for msgid, conversation in page]
-
-    async def _summary(self, user: int, device: int, conversation: int, last_msgid: int) -> Summary:
-        peer = peer_of(conversation, user)
-        (name,) = self._connection.execute("SELECT name FROM user WHERE id = ?", (peer,)).fetchone()
-        last = self._log.message(last_msgid)
-        read_seq = await self.read_seq(user, conversation)
-        return Summary(
-            conversation=conversation,
-            peer=name,
-            last_seq=self._log.last_seq(conversation),
-            acked_seq=(await self.position(user, device, conversation)).cursor,
-            read_seq=read_seq,
-            peer_read_seq=await self.read_seq(peer, conversation),
-            unread=self._log.foreign(user, conversation, max(read_seq, self._first_seq(conversation) - 1)),
-            last_msgid=last_msgid,
-            last=last.record if last else b"",
-        )
-
-    def _first_seq(self, conversation: int) -> int:
-        (first,) = self._connection.execute("SELECT first_seq FROM conversation WHERE id = ?", (conversation,)).fetchone()
-        return int(first)
-
-    # -- retention
-
-    async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
-        rows = self._connection.execute(
-            "SELECT c.id, t.retention_days, c.first_seq FROM tenant t JOIN conversation c ON c.tenant = t.id"
-            " WHERE t.retention_days != ? AND c.id > ? ORDER BY c.id LIMIT ?",
-            (FOREVER, after, limit),
-        ).fetchall()
-        if rows:
-            self._settle_now(limit)
-        return [self._span(unseen_since_ms, *row) for row in rows]
-
-    def _span(self, unseen_since_ms: int, conversation: int, retention_days: int, first_seq: int) -> Span:
-        acked_by_all = last_seq = self._log.last_seq(conversation)
-        everyone = True
-        for user in set(single_members(conversation)):
-            seen, cursor, devices = self._connection.execute(
-                "SELECT count(*) FILTER (WHERE d.last_seen_ms >= ?1),"
-                " min(ifnull(k.seq, 0)) FILTER (WHERE d.last_seen_ms >= ?1), count(*)"
-                " FROM device d LEFT JOIN cursor k ON k.device = d.id AND k.conversation = ?2 WHERE d.user = ?3",
-                (unseen_since_ms, conversation, user),
-            ).fetchone()
-            everyone = everyone and devices > 0
-            if seen:
-                acked_by_all = min(acked_by_all, cursor)
-        return Span(conversation, retention_days, first_seq, last_seq, acked_by_all, everyone)
-
-    def _settle_now(self, messages: int) -> None:
-        """What is cut must be settled first: else the counters would be read from a log that has lost its end."""
-        self._log.seal(now=True)
-        with transaction(self._connection):
-            slice_ = self._log.settle(messages)
-        if slice_ is not None:
-            self._log.settled(slice_)
-
-    async def cut(self, conversation: int, through: int, older_than: int, limit: int) -> int:
-        gone = self._log.cuttable(conversation, through, older_than, limit)
-        if gone:
-            with transaction(self._connection):
-                self._log.cut(conversation, gone)
-                self._connection.executemany(
-                    "INSERT INTO request_expiry VALUES (?, ?, ?)",
-                    [(entry.msgid, entry.device, to_order(entry.seqid)) for entry in gone if entry.seqid],
-                )
-        return len(gone)
-
-    async def forget_requests(self, older_than: int, limit: int) -> None:
-        rows = self._connection.execute(
-            "SELECT msgid, device, seqid FROM request_expiry WHERE msgid < ? ORDER BY msgid LIMIT ?", (older_than, limit)
-        ).fetchall()
-        if rows:
-            with transaction(self._connection):
-                for msgid, device, seqid in rows:
-                    self._log.requests.drop(device, from_order(seqid))
-                    self._connection.execute("DELETE FROM request_expiry WHERE msgid = ?", (msgid,))
+def _refused(refusal: Refusal | None) -> bool:
+    """False; unless it was the store that failed while a permit or rule looked at it: then nothing of the batch is stored."""
+    if refusal is not None and isinstance(refusal.__cause__, sqlite3.Error):
+        raise refusal.__cause__
+    return False

@@ -23,7 +23,7 @@ class Run:
     def __init__(self, first: int) -> None:
         self.first = first  # seq
         self.msgids = array("Q")
-        self.senders = array("I")
+        self.senders = array("I")  # 0 where the message is never unread: others need not know who sent it
 
     @property
     def last(self) -> int:
@@ -36,10 +36,20 @@ class Run:
         stop = min(before, self.last + 1) - self.first
         return self.msgids[start : max(stop, 0)]
 
-    def foreign(self, user: int, after: int) -> int:
-        """How many of those with seq > `after` others than `user` have sent."""
-        senders = self.senders[max(after + 1 - self.first, 0) :]
-        return len(senders) - senders.count(user)
+    def foreign(self, user: int, after: int, through: int) -> int:
+        """How many of those with `after` < seq <= `through` others than `user` have sent, without those that do not count."""
+        senders = self.senders[max(after + 1 - self.first, 0) : max(through + 1 - self.first, 0)]
+        return len(senders) - senders.count(user) - senders.count(0)
+
+    def uncount(self, seq: int) -> int:
+        """Have this message be never unread from now on. Returns its sender."""
+        sender = self.senders[seq - self.first]
+        self.senders[seq - self.first] = 0
+        return sender
+
+    def recount(self, seq: int, sender: int) -> None:
+        """Undo `uncount`."""
+        self.senders[seq - self.first] = sender
 
     def block(self, start: int, stop: int) -> bytes:
         """The entries from index `start` to before `stop`, for the table."""

@@ -1,0 +1,57 @@
+"""Devices in the SQLite file."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from rockdove.core.errors import StoreUnavailable
+from rockdove.core.records import Device, DeviceState, KickDevice
+from rockdove.store.sqlite.database import transaction
+from rockdove.store.sqlite.tables import Tables
+
+
+class Devices(Tables):
+    """The devices of all users."""
+
+    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+        row = self._connection.execute("SELECT id, client FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
+        if row is None:
+            with transaction(self._connection):
+                self._add_device(user, name, client, now_ms)
+        elif row[1] != client:
+            with suppress(StoreUnavailable), transaction(self._connection):  # the login is not worth less for it
+                self._connection.execute("UPDATE device SET client = ? WHERE id = ?", (client, row[0]))
+        device = await self.device(user, name)
+        assert device is not None
+        return device
+
+    def _add_device(self, user: int, name: str, client: str, now_ms: int) -> None:
+        execute = self._connection.execute
+        (device,) = execute(
+            "INSERT INTO device (user, name, client, last_seen_ms) VALUES (?, ?, ?, ?) RETURNING id",
+            (user, name, client, now_ms),
+        ).fetchone()
+        execute(
+            "INSERT INTO cursor SELECT ?1, k.conversation, max(k.seq) FROM device d JOIN cursor k ON k.device = d.id"
+            " WHERE d.user = ?2 GROUP BY k.conversation",
+            (device, user),
+        )
+
+    async def device(self, user: int, name: str) -> Device | None:
+        row = self._connection.execute("SELECT id, kicked_ms FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
+        return Device(row[0], self._log.requests.highest(row[0], self._log.tails), row[1]) if row else None
+
+    async def devices(self, user: int) -> Sequence[DeviceState]:
+        rows = self._connection.execute(
+            "SELECT id, name, client, last_seen_ms FROM device WHERE user = ? ORDER BY name", (user,)
+        )
+        return [DeviceState(*row) for row in rows]
+
+    async def kicked_ms(self, user: int, device: str) -> int:
+        row = self._connection.execute("SELECT kicked_ms FROM device WHERE user = ? AND name = ?", (user, device)).fetchone()
+        return row[0] if row else 0
+
+    def _kick_devices(self, effects: Sequence[KickDevice]) -> None:
+        self._connection.executemany(
+            "UPDATE device SET kicked_ms = max(kicked_ms, ?) WHERE id = ?",
+            [(effect.at_ms, effect.device) for effect in effects],
+        )
