@@ -36,6 +36,7 @@ class GroupCommit:
         self._cursors_now = False  # whether they are written with this turn
         self._armed = False
         self._unavailable = False  # the store refused the last batch
+        self.stored = 0  # messages since the start, those of changes not counted
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
         self._touched: list[Outbound] = []
@@ -170,6 +171,7 @@ class GroupCommit:
 
     def _settle(self, batch: Batch, acked: dict[Stream, None]) -> None:
         on_message, now_ms = self.on_message, self._scheduler.now_ms()
+        self.stored += len(batch.messages)
         for messages, change in batch.steps():
             for draft in messages:
                 try:

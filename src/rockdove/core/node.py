@@ -9,7 +9,7 @@ from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
-from rockdove.core.dispatch import Dispatch
+from rockdove.core.dispatch import Dispatch, Service
 from rockdove.core.errors import Refusal
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
@@ -53,6 +53,7 @@ class Node:
         self._auth = auth
         self._randomness = randomness
         self._directory = Directory(accounts, store)
+        self._indexing = Indexing(store, lambda: self.commit.stored, log)
         self._retention = Retention(store, settings.device_expiry_ms, log)
         self._accounts_position = -1
         self._msgids = MsgidSource(0, store.last_msgid)
@@ -78,9 +79,18 @@ class Node:
         presence = PresenceNews(store, registry, fanout, self.scheduler)
         registry.on_change = presence.note
         typing = TypingNews(registry, fanout, self.scheduler)
-        services = {
+        services: dict[int, Service] = {
             pb.CONTACT: ContactService(store, directory, registry, fanout, presence, frame_bytes),
-            pb.GROUP: GroupService(store, directory, fanout, self._randomness, self.settings.group_max_members, frame_bytes),
+            pb.GROUP: GroupService(
+                store,
+                self._accounts,
+                directory,
+                fanout,
+                self.scheduler,
+                self._randomness,
+                self.settings.group_max_members,
+                frame_bytes,
+            ),
             pb.SYNC: SyncService(store, directory, fanout, frame_bytes),
             pb.RECEIPT: ReceiptService(directory, fanout),
             pb.PRESENCE: PresenceService(store, directory, presence, typing, self.scheduler),
@@ -172,21 +182,24 @@ class Node:
         self.deadlines.run(self.scheduler.now_ms())
 
     def _watch_accounts(self) -> None:
-        self._repeat(self._follow_accounts(), ACCOUNTS_MS, self._watch_accounts)
+        self._repeat(self._follow_accounts(), lambda: ACCOUNTS_MS, self._watch_accounts)
 
     def _retain(self) -> None:
-        self._repeat(self._retention.step(self.scheduler.now_ms()), self.settings.maintenance_ms, self._retain)
+        self._repeat(self._retention.step(self.scheduler.now_ms()), lambda: self.settings.maintenance_ms, self._retain)
 
-    def _repeat(self, work: Coroutine[Any, Any, None], pause_ms: int, again: Callable[[], None]) -> None:
+    def _index(self) -> None:
+        self._repeat(self._indexing.step(self.scheduler.now_ms()), lambda: self._indexing.pause_ms, self._index)
+
+    def _repeat(self, work: Coroutine[Any, Any, None], pause_ms: Callable[[], int], again: Callable[[], None]) -> None:
         """Never two at a time, however slow the store is; and again after a failure, too."""
 
         async def run() -> None:
             try:
                 await work
             except Exception:
-                self.scheduler.later(pause_ms, again)
+                self.scheduler.later(pause_ms(), again)
                 raise
-            self.scheduler.later(pause_ms, again)
+            self.scheduler.later(pause_ms(), again)
 
         self.scheduler.spawn(run())
 

@@ -106,5 +106,5 @@ class Registry:
 
     def _unseat(self, user: int, conversation: int) -> None:
         here = self._groups.get(conversation)
-        if here is not None and here.pop(user, None) and not here:
+        if here is not None and here.pop(user, None) is not None and not here:
             del self._groups[conversation]

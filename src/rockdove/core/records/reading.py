@@ -64,7 +64,8 @@ class Span:
     everyone_has_device: bool  # every member has logged in at least once
 
 
-class ReadMarks(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ReadMarks:
     """Who has read a message of a group: a page of names, and the counts of all."""
 
     count: int  # of members who have read it, its sender not counted
