@@ -11,6 +11,7 @@ from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
 from rockdove.core.dispatch import Dispatch, Service
 from rockdove.core.errors import Refusal
+from rockdove.core.indexing import Indexing
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
