@@ -87,15 +87,19 @@ class Log:
             self._msgids.clear()
             self._packed.clear()
 
-    def rewrite(self, msgid: int, record: bytes) -> None:
-        """Give a message another record, unless it was cut. One whose content was removed is not unread any more."""
+    def rewrite(self, msgid: int, record: bytes) -> Entry | None:
+        """Give a message another record, unless it was cut. One whose content was removed is not unread any more.
+
+        Returns what was there before.
+        """
         key, data = self._chunk(msgid)
         entry = find(data, msgid)
         if entry is None:
-            return
+            return None
         self._connection.execute("UPDATE log SET entries = ? WHERE first_msgid = ?", (rewritten(data, msgid, record), key))
         if _never_unread(record):
             self._uncount(entry.conversation, entry.seq)
+        return entry
 
     def _uncount(self, conversation: int, seq: int) -> None:
         """In memory and in the table: while the tail is being settled it may be in both."""

@@ -3,7 +3,7 @@
 import heapq
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -93,7 +93,7 @@ class SqliteSearch:
 
     # -- searching
 
-    def candidates(self, search: Search, user: int, query: Query) -> Iterator[int]:
+    def candidates(self, search: Search, user: int, query: Query) -> Generator[int, None, None]:
         """The msgids of all messages of the user that `search` may find, and of others, downwards."""
         active = self._active(user, query)
         indexed = self._indexed()

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from itertools import groupby
 from typing import Any
 
@@ -18,16 +19,19 @@ from rockdove.core.records import (
     HideMessages,
     KickDevice,
     Located,
+    Match,
     MoveRead,
     NoteEdit,
     PutContact,
     PutGroup,
     PutJoinRequest,
     PutMember,
+    Query,
     Rewrite,
     Stored,
 )
 from rockdove.store.deciding import decide, permitted
+from rockdove.store.searching import Search
 from rockdove.store.sqlite.contacts import Contacts
 from rockdove.store.sqlite.conversations import Conversations
 from rockdove.store.sqlite.database import transaction
@@ -35,6 +39,7 @@ from rockdove.store.sqlite.devices import Devices
 from rockdove.store.sqlite.groups import Groups
 from rockdove.store.sqlite.log import NO_BOUND, Log
 from rockdove.store.sqlite.retention import Retention
+from rockdove.store.sqlite.search import Rewritten, SqliteSearch
 from rockdove.store.sqlite.tail import SEAL_AT
 
 SETTLE_MIN = 64  # messages settled with a commit, at least; else twice what it adds
@@ -51,6 +56,8 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         super().__init__(connection, Log(connection, seal_at))
         (epoch,) = connection.execute("SELECT value FROM setting WHERE name = 'epoch'").fetchone()
         self.epoch = int.from_bytes(epoch, "little")
+        self._search = SqliteSearch(connection, self._log, self.epoch)
+        self._rewritten: list[Rewritten] = []  # by the transaction
         self._carriers: dict[type[Effect], Callable[[list[Any]], None]] = {
             PutGroup: self._put_groups,
             PutMember: self._put_members,
@@ -71,6 +78,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         return self._log.last_msgid
 
     def close(self) -> None:
+        self._search.close()
         self._connection.close()
 
     # -- commit
@@ -78,6 +86,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
         log = self._log
         log.begin()
+        self._rewritten = []
         try:
             with transaction(self._connection):
                 for drafts, change in batch.steps():
@@ -98,6 +107,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         if log.added:
             log.last_msgid = log.added[-1].msgid
             log.seal()
+        self._search.rewritten(self._rewritten)
         done(None)
 
     def _store(self, drafts: Sequence[Draft], now_ms: int) -> None:
@@ -124,7 +134,9 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
 
     def _rewrite(self, effects: Sequence[Rewrite]) -> None:
         for effect in effects:
-            self._log.rewrite(effect.msgid, effect.record)
+            before = self._log.rewrite(effect.msgid, effect.record)
+            if before is not None:
+                self._rewritten.append(Rewritten(effect.msgid, before.conversation, before.record, effect.record))
 
     def _note_edits(self, effects: Sequence[NoteEdit]) -> None:
         self._connection.executemany(
@@ -164,6 +176,16 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     async def edits(self, msgid: int) -> Sequence[int]:
         rows = self._connection.execute("SELECT edit FROM edit WHERE msgid = ? ORDER BY edit", (msgid,))
         return [edit for (edit,) in rows]
+
+    # -- search
+
+    async def search(self, user: int, query: Query, limit: int) -> tuple[Sequence[Match], int]:
+        search = Search(self, user, query)
+        with closing(self._search.candidates(search, user, query)) as candidates:
+            return await search.run(candidates, limit)
+
+    async def index(self, limit: int) -> int:
+        return self._search.index(limit)
 
 
 def _refused(refusal: Refusal | None) -> bool:
