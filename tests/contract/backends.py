@@ -17,7 +17,7 @@ from rockdove.store.sqlite.database import open_database
 from rockdove.store.sqlite.store import SqliteStore
 
 # Tenants by their retention, with their users.
-TENANTS: Final = {FOREVER: ["alice", "bob", "carol"], NO_RETENTION: ["xavier", "yann"], 7: ["zoe"]}
+TENANTS: Final = {FOREVER: ["alice", "bob", "carol"], NO_RETENTION: ["xavier", "yann", "wendy"], 7: ["zoe"]}
 AT_COMMIT: Final = -1  # in place of the number of a statement
 
 

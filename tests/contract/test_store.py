@@ -83,7 +83,7 @@ def desk(backend: Backend) -> Desk:
 @pytest.fixture
 def short_desk(backend: Backend) -> Desk:
     """Where messages do not stay for ever."""
-    return Desk(backend, *TENANTS[NO_RETENTION])
+    return Desk(backend, *TENANTS[NO_RETENTION][:2])
 
 
 @pytest.fixture
