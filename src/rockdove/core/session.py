@@ -63,7 +63,6 @@ class Session:
         "credential_version",
         "device_name",
         "kicked_ms",
-        "kicked_ms",
         "name",
         "outbound",
         "rate",
@@ -97,7 +96,6 @@ class Session:
         self.user = 0
         self.name = ""
         self.credential_version = 0
-        self.kicked_ms = 0
         self.device_name = ""
         self.kicked_ms = 0  # when the device had been kicked last before it logged in
         self.rate: MessageRate | None = None
@@ -245,7 +243,6 @@ class Session:
         self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
-        self.kicked_ms = device.kicked_ms
         self.kicked_ms = kicked_ms
         self.use_settings_of(tenant, now_ms)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
