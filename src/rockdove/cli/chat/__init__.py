@@ -22,6 +22,7 @@ from rockdove.locale import LANGUAGES, Texts, choose_language, load_texts
 def chat(
     user: Annotated[str, typer.Option(metavar="NAME", envvar="ROCKDOVE_USER", help="Who you are.")],
     to: Annotated[str, typer.Option(metavar="NAME", help="Whom to talk to; #NAME is a group.")] = "",
+    group: Annotated[str, typer.Option(metavar="ID", help="The group to talk in, the same as --to '#ID'.")] = "",
     server: Annotated[
         str, typer.Option(metavar="HOST[:PORT]", envvar="ROCKDOVE_SERVER", help="Where the server is.")
     ] = "127.0.0.1",
@@ -56,6 +57,8 @@ def chat(
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     if interactive and (as_json or count or linger is not None):
         raise wrong_usage("--json, --linger and --count are for use through a pipe; here the terminal is both its ends")
+    if to and group:
+        raise wrong_usage("--to and --group name two conversations: give one of them")
     lines = read_lines()
     password = _password(user, lines if password_stdin else None, texts)
 
@@ -73,7 +76,8 @@ def chat(
         )
 
     async def talk() -> int:
-        peer = parse_peer(to) if to else None
+        name = f"#{group}" if group else to
+        peer = parse_peer(name) if name else None
         client = start_client(make_client, outbox_path(user, org, app, server, device), fixed=device is not None)
         try:
             await client.connected()

@@ -14,7 +14,21 @@ from rockdove.cli.chat.receipts import ReadReceipts
 from rockdove.cli.chat.words import local_time, one_line
 from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.cli.terminal import printable
-from rockdove.client import Client, Group, Message, MessageReceived, MessagesMissing, Peer, Posting, Refused
+from rockdove.client import (
+    Client,
+    Edit,
+    Group,
+    Message,
+    MessageReceived,
+    MessagesMissing,
+    Notice,
+    Peer,
+    Posting,
+    Reaction,
+    Recall,
+    Refused,
+    Removed,
+)
 from rockdove.locale import Texts
 from rockdove.wire import im_pb2 as pb
 
@@ -159,34 +173,55 @@ class Pipe:
                 continue
             self._print(event.message)
             self._receipts.shown(event.message)
-            if event.message.sender != self._client.user:
+            if event.message.sender not in ("", self._client.user):  # nor a notice, which nobody sends
                 self._received += 1
                 if self._received == count:
                     self._client.acknowledge(event.message)
                     return
 
     def _print(self, message: Message) -> None:
-        words = one_line(message.content, self._texts)
+        words = one_line(message.content, self._texts, self._client.user)
         if self._as_json:
-            self._print_json(
-                type="message",
-                chat="group" if isinstance(message.peer, Group) else "single",
-                peer=message.peer.id if isinstance(message.peer, Group) else message.peer,
-                sender=message.sender,
-                msgid=str(message.msgid),  # above what JavaScript's numbers can hold
-                seq=message.seq,
-                timestamp_ms=message.timestamp_ms,
-                text=message.text,
-                summary=words,
-            )
+            self._print_json(**_as_json(message), summary=words)
             return
-        who = printable(message.sender)
+        notice = isinstance(message.content, Notice)
+        who = "*" if notice else f"{printable(message.sender)}:"
         if isinstance(message.peer, Group):
             who = f"{message.peer} {who}"
-        print(f"{local_time(message.timestamp_ms):%H:%M:%S} {printable(who)}: {words}", flush=True)
+        print(f"{local_time(message.timestamp_ms):%H:%M:%S} {who} {words}", flush=True)
 
     def _print_json(self, **values: Any) -> None:
         print(json.dumps(values, ensure_ascii=False), flush=True)
+
+
+def _as_json(message: Message) -> dict[str, Any]:
+    """A message for programs; what only some have is left out of the others."""
+    values: dict[str, Any] = {
+        "type": "message",
+        "chat": "group" if isinstance(message.peer, Group) else "single",
+        "peer": message.peer.id if isinstance(message.peer, Group) else message.peer,
+        "sender": message.sender,
+        "msgid": str(message.msgid),  # above what JavaScript's numbers can hold
+        "seq": message.seq,
+        "timestamp_ms": message.timestamp_ms,
+        "text": message.text,
+    }
+    match message.content:
+        case Notice(kind, actor, users, text):
+            values["notice"] = {"kind": kind, "actor": actor, "users": users, "text": text}
+        case Recall(msgid):
+            values["recall"] = str(msgid)
+        case Edit(msgid):
+            values["edit"] = str(msgid)
+        case Reaction(msgid, emoji, removed):
+            values["reaction"] = {"msgid": str(msgid), "emoji": emoji, "removed": removed}
+        case Removed():
+            values["removed"] = True
+    if message.reply_to:
+        values["reply_to"] = str(message.reply_to)
+    if message.edited:
+        values["edited"] = True
+    return values
 
 
 async def _first_of(*tasks: asyncio.Task[None], beside: asyncio.Task[None]) -> None:

@@ -5,6 +5,7 @@ from typing import Final
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import in_terminal
+from prompt_toolkit.completion import Completer
 from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
@@ -17,18 +18,30 @@ _STYLE: Final = Style.from_dict(
         "me": "bold ansigreen",
         "peer": "bold ansicyan",
         "mark": "ansibrightblack",
+        "mentioned": "bold",
         "news": "ansimagenta",
         "status": "ansiyellow",
         "error": "ansired",
     }
 )
+_MENU_ROWS: Final = 6
 _REFRESH_SECONDS: Final = 1.0  # of the lines that change: there may be a countdown in them
 
 
 class Screen:
-    """`below` are the lines that still change, `prompt` stands before what is written, `enter` gets what was written."""
+    """`below` are the lines that still change, `prompt` stands before what is written.
 
-    def __init__(self, below: Callable[[], list[Line]], prompt: Callable[[], str], enter: Callable[[str], None]) -> None:
+    `enter` gets what was written, `typing` what is being written, at each key.
+    """
+
+    def __init__(
+        self,
+        below: Callable[[], list[Line]],
+        prompt: Callable[[], str],
+        enter: Callable[[str], None],
+        typing: Callable[[str], None],
+        completer: Completer,
+    ) -> None:
         self._below = below
         self._prompt = prompt
         self._enter = enter
@@ -36,9 +49,13 @@ class Screen:
             self._message,
             style=_STYLE,
             key_bindings=self._bindings(),
+            completer=completer,
+            complete_while_typing=False,  # only with Tab: it takes room from what is said
+            reserve_space_for_menu=_MENU_ROWS,
             erase_when_done=True,
             refresh_interval=_REFRESH_SECONDS,
         )
+        self._session.default_buffer.on_text_changed += lambda buffer: typing(buffer.text)
 
     async def run(self) -> None:
         """Returns when the user leaves: Ctrl-D or Ctrl-C on an empty line, or `close`."""

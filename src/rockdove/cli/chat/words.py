@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from rockdove.cli.chat.notices import notice_sentence
 from rockdove.cli.terminal import printable
 from rockdove.client import (
     Audio,
@@ -9,19 +10,22 @@ from rockdove.client import (
     Custom,
     Edit,
     File,
+    Here,
     Image,
     Location,
     Notice,
     Reaction,
     Recall,
+    Removed,
+    Status,
     Text,
     Video,
 )
 from rockdove.locale import Texts
 
 
-def describe(content: Content, texts: Texts) -> str:  # noqa: C901  # one line per kind
-    """`content` in words, as it was sent: not safe to print yet."""
+def describe(content: Content, texts: Texts, me: str = "") -> str:  # noqa: C901, PLR0912  # one line per kind
+    """`content` in words, for the user `me`, as it was sent: not safe to print yet."""
     match content:
         case Text(text=text):
             return text
@@ -43,15 +47,30 @@ def describe(content: Content, texts: Texts) -> str:  # noqa: C901  # one line p
             return texts["edit"].format(text=describe(new, texts))
         case Reaction(emoji=emoji, removed=removed):
             return texts["reaction_removed" if removed else "reaction"].format(emoji=emoji)
-        case Notice(text=text, kind=kind):
-            return text or f"[{kind}]"
+        case Notice():
+            return notice_sentence(content, me, texts)
+        case Removed():
+            return texts["removed"]
         case _:
             return texts["unreadable"]
 
 
-def one_line(content: Content, texts: Texts) -> str:
+def one_line(content: Content, texts: Texts, me: str = "") -> str:
     """`content`, printable, in one line."""
-    return printable(describe(content, texts))
+    return printable(describe(content, texts, me))
+
+
+def presence_words(status: Status, texts: Texts) -> str:
+    """Whether somebody is here: not safe to print yet."""
+    words = last_seen_words(status.last_seen_ms, texts) if status.here == Here.OFFLINE else texts[f"here_{int(status.here)}"]
+    return f"{words}: {status.text}" if status.text else words
+
+
+def last_seen_words(last_seen_ms: int, texts: Texts) -> str:
+    """When somebody who is not here was here."""
+    if not last_seen_ms:
+        return texts["here_0"]
+    return texts["last_seen"].format(time=f"{local_time(last_seen_ms):%Y-%m-%d %H:%M}")
 
 
 def local_time(timestamp_ms: int) -> datetime:
