@@ -72,10 +72,12 @@ class Wire:
 class Anyone:
     """Lets everyone in."""
 
-    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+    async def check(
+        self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
         return True
 
-    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:
+    def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:
         return "token", now_ms
 
 

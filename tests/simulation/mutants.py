@@ -64,12 +64,12 @@ def acknowledged_before_it_is_durable() -> Iterator[None]:
 
 
 @replaces(MemoryStore, "_store")
-def retries_are_forgotten_in_a_restart(store_message: Any, store: Any, draft: Draft) -> None:
+def retries_are_forgotten_in_a_restart(store_message: Any, store: Any, draft: Draft, may: Any) -> None:
     node = getattr(draft.origin, "_node", None)
     if getattr(store, "node", None) is not node:
         store.node = node
         store._requests.clear()
-    store_message(store, draft)
+    store_message(store, draft, may)
 
 
 @replaces(NodeStore, "_fail")
@@ -82,10 +82,10 @@ def failed_commit_leaves_a_hole(fail: Any, store: Any, error: Exception, *, appl
 
 
 @replaces(MemoryStore, "_store")
-def counter_is_read_from_what_is_left_of_the_log(store_message: Any, store: Any, draft: Draft) -> None:
+def counter_is_read_from_what_is_left_of_the_log(store_message: Any, store: Any, draft: Draft, may: Any) -> None:
     if (log := store._logs.get(draft.conversation)) is not None:
         log.last_seq = max(log.messages, default=0)
-    store_message(store, draft)
+    store_message(store, draft, may)
 
 
 @replaces(GroupCommit, "_done")

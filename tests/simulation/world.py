@@ -374,12 +374,14 @@ class _Outside:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    async def check(self, tenant: Tenant | None, name: str, user: User | None, device: str, token: str, now_ms: int) -> bool:
+    async def check(
+        self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
         right = token == self._world.password(name)
         await pause(self._world.random.choice([0, 1, 30]) * MS)
         return right
 
-    def resume_token(self, tenant: Tenant, user: User, device: str, now_ms: int) -> tuple[str, int]:
+    def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:
         return "", 0
 
     def token(self) -> str:
