@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from rockdove.core.msgid import STEP, first_msgid
 from rockdove.core.records import (
     FOREVER,
-    NO_RETENTION,
     Append,
     Batch,
     Draft,
@@ -285,7 +284,7 @@ def test_pages_go_on_where_the_last_one_ended(paced: Paced) -> None:
 
 def test_what_was_cut_is_not_found(paced: Paced) -> None:
     town = paced.town
-    talk = single_conversation(*sorted(town.users[name].id for name in TENANTS[NO_RETENTION]))
+    talk = single_conversation(town.users["xavier"].id, town.users["yann"].id)
     msgids = [town.say("xavier", "yann", "tea") for _ in range(6)]
     paced.happened()
     for _ in range(3):
