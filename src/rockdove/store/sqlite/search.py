@@ -107,7 +107,6 @@ class SqliteSearch:
                 for msgid in self._index.find(search.terms, some, since, before):
                     yield msgid
                     before = msgid
-                before = min(before, since)
         except StoreUnavailable:
             yield from self._downwards(active, query.since_msgid - 1, before)
 
