@@ -19,10 +19,13 @@ import rockdove
 from rockdove import BlockingClient, Connected, MessageReceived
 from rockdove.auth import app_token
 from rockdove.auth.password import COSTS, WAITING
+from rockdove.cli.tenant import _settings as tenant_settings
 from rockdove.core import quota, retention
 from rockdove.core.records import Tenant
 from rockdove.server import app
 from rockdove.server.config import Address, Config
+from rockdove.store.sqlite.search_index import SEARCH_INDEX
+from rockdove.wire import limits
 from tests.conftest import StartServer
 from tests.docs.commands import arguments, command, commands, options, parse
 from tests.docs.pages import blocks, read, section, table
@@ -81,6 +84,14 @@ def test_the_example_of_a_settings_file_holds() -> None:
     assert Config.model_validate(fields).tcp == Address("0.0.0.0", 5182)
 
 
+def test_every_setting_of_a_tenant_is_documented_with_its_default() -> None:
+    rows = [list(map(unquoted, row)) for row in table(section(PAGE, "Tenants and users"), "option")]
+    assert {option for option, *_ in rows} == options(commands()["tenant set"]) - {"--data", "--help"}
+    defaults = tenant_settings(Tenant(1, "acme", "shop"))
+    written = {option.removeprefix("--").replace("-", "_"): default for option, default, _ in rows}
+    assert written == {name: "yes" if defaults[name] is True else str(defaults[name]) for name in written}
+
+
 # ---------------------------------------------------------------- commands
 
 
@@ -136,6 +147,8 @@ def test_the_documented_password_costs_hold() -> None:
         ("Limits on people", f"one user from one address | {quota.FAILURES_PER_USER} a minute"),
         ("Limits on people", f"failed logins from one address | {quota.FAILURES_PER_ADDRESS} a minute"),
         ("Limits on people", f"after {quota.FLOOD_FACTOR} × N refusals"),
+        ("Limits on people", f"(`group_max_members`) | {Config().group_max_members:,} |"),
+        ("Limits on people", f"contacts and requests of one user | {limits.CONTACTS:,} |"),
         ("Settings", f"deletes at most {retention.MESSAGES} messages"),
         ("Open files", f"keeps {app.RESERVED_FILES} for its own"),
     ],
@@ -143,6 +156,11 @@ def test_the_documented_password_costs_hold() -> None:
 def test_the_documented_limits_hold(heading: str, words: str) -> None:
     assert words in section(PAGE, heading)
     assert quota.FAILURE_WINDOW_MS == 60_000
+
+
+def test_the_files_of_the_search_index_are_called_so() -> None:
+    files = [unquoted(row[0]) for row in table(section(PAGE, "Data directory"), "file")]
+    assert f"{SEARCH_INDEX}, {SEARCH_INDEX}-wal, {SEARCH_INDEX}-shm" in files
 
 
 # ---------------------------------------------------------------- app tokens
@@ -165,20 +183,27 @@ def test_a_token_of_the_example_is_good_for_an_hour(shop: Tenant) -> None:
     exec(example, names)
     token = names["app_token"](SECRET, "alice")
     now_ms = int(time.time() * 1000)
-    assert app_token.verify(shop, "alice", token, now_ms)
-    assert app_token.verify(shop, "alice", token, now_ms + 3_500_000)
-    assert not app_token.verify(shop, "alice", token, now_ms + 3_700_000)
+    assert app_token.verify(shop, "alice", 0, token, now_ms)
+    assert app_token.verify(shop, "alice", 0, token, now_ms + 3_500_000)
+    assert not app_token.verify(shop, "alice", 0, token, now_ms + 3_700_000)
+    kicked_long_ago, kicked_now = now_ms - 60_000, now_ms + 60_000
+    assert app_token.verify(shop, "alice", kicked_long_ago, token, now_ms)
+    assert not app_token.verify(shop, "alice", kicked_now, token, now_ms)
 
 
 def test_what_is_said_of_the_claims_holds(shop: Tenant) -> None:
     claims = [name for row in table(section(PAGE, "App tokens"), "claim") for name in re.findall(r"`(\w+)`", row[0])]
-    assert claims == ["sub", "org", "appkey", "exp", "nbf", "aud"]
+    assert claims == ["sub", "org", "appkey", "exp", "nbf", "iat", "aud"]
     now = FAR_MS // 1000
     good = [signed(), signed(exp=now + 1), signed(nbf=now), signed(nbf=now + 60)]
     bad = [signed(**{name: None}) for name in claims[:4]]
     bad += [signed(**{name: "other"}) for name in claims[:3]]
     bad += [signed(exp=now), signed(nbf=now + 61), signed(aud="shop")]
-    assert [app_token.verify(shop, "alice", token, FAR_MS) for token in good + bad] == [True] * len(good) + [False] * len(bad)
+    expected = [True] * len(good) + [False] * len(bad)
+    assert [app_token.verify(shop, "alice", 0, token, FAR_MS) for token in good + bad] == expected
+    kicked_ms = FAR_MS - 10_000
+    tokens = [signed(iat=now - 10), signed(iat=now - 11), signed()]
+    assert [app_token.verify(shop, "alice", kicked_ms, token, FAR_MS) for token in tokens] == [True, False, False]
 
 
 # ---------------------------------------------------------------- backup and restore

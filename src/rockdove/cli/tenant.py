@@ -5,7 +5,7 @@ import json
 import re
 import time
 from dataclasses import replace
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
@@ -18,6 +18,7 @@ from rockdove.core.records import FOREVER, NO_RETENTION, Tenant
 
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _MOST_DAYS: Final = 36_500
+_MOST_SECONDS: Final = _MOST_DAYS * _SECONDS["d"]
 
 tenant = typer.Typer(
     help="Add and configure tenants, and sign app tokens for them.", rich_markup_mode=None, add_completion=False
@@ -40,6 +41,14 @@ PasswordCost = Annotated[
 Rate = Annotated[
     int | None, typer.Option(metavar="N", min=0, max=1_000_000, help="Messages per second of one connection; 0: no limit [0].")
 ]
+RecallSeconds = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, max=_MOST_SECONDS, help="How long senders may take a message back; 0: never [120]."),
+]
+EditSeconds = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=0, max=_MOST_SECONDS, help="How long senders may edit a message; 0: never [900]."),
+]
 
 
 @tenant.command()
@@ -50,14 +59,15 @@ def add(
     strangers: Strangers = None,
     password_cost: PasswordCost = None,
     rate: Rate = None,
+    recall_seconds: RecallSeconds = None,
+    edit_seconds: EditSeconds = None,
     data: Data = None,
 ) -> None:
     """Add a tenant."""
     check_name("org", org)
     check_name("appkey", appkey)
-    wanted = _with_settings(
-        Tenant(0, org, appkey, token_secret=app_token.new_secret()), retention, strangers, password_cost, rate
-    )
+    settings = _given(retention, strangers, password_cost, rate, recall_seconds, edit_seconds)
+    wanted = Tenant(0, org, appkey, token_secret=app_token.new_secret(), **settings)
     with open_accounts(data) as accounts:
         added = asyncio.run(accounts.add_tenant(wanted))
     if not added:
@@ -74,14 +84,19 @@ def set_settings(
     strangers: Strangers = None,
     password_cost: PasswordCost = None,
     rate: Rate = None,
+    recall_seconds: RecallSeconds = None,
+    edit_seconds: EditSeconds = None,
     data: Data = None,
 ) -> None:
     """Change settings of a tenant; a new password cost holds for passwords given from now on."""
-    if (retention, strangers, password_cost, rate) == (None,) * 4:
-        raise wrong_usage("give at least one of --retention, --strangers, --password-cost, --rate")
+    settings = _given(retention, strangers, password_cost, rate, recall_seconds, edit_seconds)
+    if not settings:
+        raise wrong_usage(
+            "give at least one of --retention, --strangers, --password-cost, --rate, --recall-seconds, --edit-seconds"
+        )
 
     async def change(accounts: Accounts) -> Tenant:
-        changed = _with_settings(await find_tenant(accounts, org, appkey), retention, strangers, password_cost, rate)
+        changed = replace(await find_tenant(accounts, org, appkey), **settings)
         await accounts.set_tenant(changed)
         return changed
 
@@ -134,19 +149,26 @@ def token(
         print(asyncio.run(work(accounts)))
 
 
-def _with_settings(
-    present: Tenant, retention: str | None, strangers: str | None, password_cost: str | None, rate: int | None
-) -> Tenant:
-    """`present` with the settings that were given. Raises CommandError."""
+def _given(
+    retention: str | None,
+    strangers: str | None,
+    password_cost: str | None,
+    rate: int | None,
+    recall_seconds: int | None,
+    edit_seconds: int | None,
+) -> dict[str, Any]:
+    """The settings that are not None, as fields of a Tenant. Raises CommandError."""
     if password_cost not in {None, *COSTS}:
         raise wrong_usage(f"{password_cost!r} is no password cost; say {', '.join(COSTS)}")
-    return replace(
-        present,
-        retention_days=present.retention_days if retention is None else _retention_days(retention),
-        strangers=present.strangers if strangers is None else strangers == "yes",
-        password_cost=present.password_cost if password_cost is None else password_cost,
-        messages_per_second=present.messages_per_second if rate is None else rate,
-    )
+    settings = {
+        "retention_days": None if retention is None else _retention_days(retention),
+        "strangers": None if strangers is None else strangers == "yes",
+        "password_cost": password_cost,
+        "messages_per_second": rate,
+        "recall_seconds": recall_seconds,
+        "edit_seconds": edit_seconds,
+    }
+    return {field: value for field, value in settings.items() if value is not None}
 
 
 def _warn_of_strangers(wanted: str | None) -> None:
@@ -166,7 +188,7 @@ def _duration(text: str) -> int:
     """Seconds of 90s, 15m, 1h or 7d, at least one and at most 100 years."""
     match = re.fullmatch(r"([0-9]{1,10})([smhd])", text)
     seconds = int(match[1]) * _SECONDS[match[2]] if match else 0
-    if not 0 < seconds <= _MOST_DAYS * _SECONDS["d"]:
+    if not 0 < seconds <= _MOST_SECONDS:
         raise wrong_usage(f"{text!r} is no time to live; say for example 90s, 15m, 1h or 7d")
     return seconds
 
@@ -181,6 +203,8 @@ def _settings(each: Tenant) -> dict[str, object]:
         "strangers": each.strangers,
         "password_cost": each.password_cost,
         "rate": each.messages_per_second,
+        "recall_seconds": each.recall_seconds,
+        "edit_seconds": each.edit_seconds,
     }
 
 
@@ -188,4 +212,5 @@ def _describe(each: Tenant) -> str:
     settings = _settings(each)
     retention = f"{each.retention_days} days" if each.retention_days > 0 else settings["retention"]
     strangers, rate = "yes" if each.strangers else "no", each.messages_per_second or "no limit"
-    return f"retention {retention}, strangers {strangers}, password cost {each.password_cost}, rate {rate}"
+    changes = f"recall {each.recall_seconds} s, edit {each.edit_seconds} s"
+    return f"retention {retention}, strangers {strangers}, password cost {each.password_cost}, rate {rate}, {changes}"

@@ -106,6 +106,7 @@ class _Server:
             max_frame_bytes=self._config.max_frame_bytes,
             window=self._config.window,
             device_expiry_ms=self._config.device_expiry_days * DAY_MS,
+            group_max_members=self._config.group_max_members,
             maintenance_ms=self._config.maintenance_seconds * 1000,
         )
 

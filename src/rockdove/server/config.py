@@ -67,6 +67,7 @@ class Config(BaseModel):
     heartbeat_seconds: int = Field(default=limits.HEARTBEAT_SECONDS, ge=1, le=3600)
     window: int = Field(default=limits.WINDOW, ge=1, le=65536)
     max_frame_bytes: int = Field(default=limits.FRAME_BYTES, ge=limits.FRAME_BYTES_BEFORE_LOGIN, le=16 * 1024 * 1024)
+    group_max_members: int = Field(default=10_000, ge=2, le=1_000_000)
     max_connections: int | None = Field(default=None, ge=1)  # None: as many as the process may have files open
     resume_token_days: int = Field(default=30, ge=1, le=3650)
     device_expiry_days: int = Field(default=30, ge=1, le=3650)

@@ -39,17 +39,28 @@ def let_in(data: Path, token: str, name: str) -> bool:
 
 def test_a_tenant_is_added_with_defaults(tmp_path: Path) -> None:
     text = succeeded(rockdove("tenant", "add", "acme", "shop", "--data", tmp_path))
-    assert text == "added tenant acme/shop: retention forever, strangers yes, password cost standard, rate no limit\n"
+    settings = "retention forever, strangers yes, password cost standard, rate no limit, recall 120 s, edit 900 s"
+    assert text == f"added tenant acme/shop: {settings}\n"
     tenant = stored(tmp_path)
     assert tenant
     assert (tenant.retention_days, tenant.strangers) == (FOREVER, True)
     assert (tenant.password_cost, tenant.messages_per_second) == ("standard", 0)
+    assert (tenant.recall_seconds, tenant.edit_seconds) == (120, 900)
 
 
 def test_a_tenant_is_added_with_settings(tmp_path: Path) -> None:
     tenant = add(tmp_path, "--retention", "7", "--strangers", "no", "--password-cost", "strong", "--rate", "20")
     assert (tenant.retention_days, tenant.strangers) == (7, False)
     assert (tenant.password_cost, tenant.messages_per_second) == ("strong", 20)
+
+
+def test_a_tenant_says_how_long_messages_may_be_changed(tmp_path: Path) -> None:
+    tenant = add(tmp_path, "--recall-seconds", "0", "--edit-seconds", "86400")
+    assert (tenant.recall_seconds, tenant.edit_seconds) == (0, 86_400)
+    text = succeeded(rockdove("tenant", "set", "acme", "shop", "--recall-seconds", "60", "--data", tmp_path))
+    assert text.endswith(", recall 60 s, edit 86400 s\n")
+    (listed, _) = json.loads(succeeded(rockdove("tenant", "list", "--json", "--data", tmp_path)))
+    assert (listed["recall_seconds"], listed["edit_seconds"]) == (60, 86_400)
 
 
 def test_every_tenant_has_its_own_secret(tmp_path: Path) -> None:
@@ -84,7 +95,9 @@ def test_an_illegal_name_is_told_with_the_rule(tmp_path: Path, org: str, appkey:
         (["--retention", "week"], "'week' is no retention"),
         (["--password-cost", "free"], f"'free' is no password cost; say {', '.join(COSTS)}"),
         (["--rate", "-1"], "--rate"),
-        ([], "give at least one of --retention, --strangers, --password-cost, --rate"),
+        (["--recall-seconds", "-1"], "--recall-seconds"),
+        (["--edit-seconds", "3153600001"], "--edit-seconds"),
+        ([], "give at least one of --retention, --strangers, --password-cost, --rate, --recall-seconds, --edit-seconds"),
     ],
 )
 def test_a_wrong_setting_is_told_and_changes_nothing(tmp_path: Path, options: list[str], about: str) -> None:
@@ -96,7 +109,8 @@ def test_a_wrong_setting_is_told_and_changes_nothing(tmp_path: Path, options: li
 def test_only_the_settings_that_are_given_change(tmp_path: Path) -> None:
     before = add(tmp_path, "--retention", "7", "--strangers", "no", "--rate", "20")
     text = succeeded(rockdove("tenant", "set", "acme", "shop", "--retention", "none", "--data", tmp_path))
-    assert text == "changed tenant acme/shop: retention none, strangers no, password cost standard, rate 20\n"
+    settings = "retention none, strangers no, password cost standard, rate 20, recall 120 s, edit 900 s"
+    assert text == f"changed tenant acme/shop: {settings}\n"
     after = stored(tmp_path)
     assert after
     assert (before.retention_days, after.retention_days) == (7, NO_RETENTION)
@@ -127,7 +141,8 @@ def test_tenants_are_listed_without_their_secrets(tmp_path: Path) -> None:
         ("default", "default", "forever"),
     ]
     text = succeeded(rockdove("tenant", "list", "--data", tmp_path))
-    assert text.splitlines()[0] == "acme/shop: retention 7 days, strangers yes, password cost standard, rate no limit"
+    settings = "retention 7 days, strangers yes, password cost standard, rate no limit, recall 120 s, edit 900 s"
+    assert text.splitlines()[0] == f"acme/shop: {settings}"
     assert tenant.token_secret.decode() not in text + as_json
 
 

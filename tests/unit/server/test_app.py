@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from rockdove.core.errors import StoreFailed
+from rockdove.core.settings import Settings
 from rockdove.server.app import _Server
 from rockdove.server.config import Config
 from tests.protocol.virtual import Journal
@@ -33,3 +34,23 @@ def test_a_store_that_fails_while_the_server_stops_does_not_keep_it_from_stoppin
         assert server._exit_code == 1
 
     asyncio.run(stop())
+
+
+def test_what_the_operator_chose_reaches_the_core(tmp_path: Path) -> None:
+    config = Config(
+        data=tmp_path,
+        heartbeat_seconds=7,
+        window=8,
+        max_frame_bytes=5_000,
+        group_max_members=9,
+        device_expiry_days=2,
+        maintenance_seconds=3,
+    )
+    assert _Server(config, Journal())._settings() == Settings(
+        heartbeat_seconds=7,
+        window=8,
+        max_frame_bytes=5_000,
+        group_max_members=9,
+        device_expiry_ms=2 * 86_400_000,
+        maintenance_ms=3_000,
+    )
