@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rockdove.cli.chat.arguments import Argument
-from rockdove.cli.chat.desk import Desk
+from rockdove.cli.chat.place import Place
 from rockdove.locale import Texts
 
 Handler = Callable[..., Awaitable[None]]
@@ -17,7 +17,7 @@ class Command:
 
     names: tuple[str, ...]
     arguments: tuple[Argument, ...]
-    handler: Handler  # takes the Desk, and a value for each argument
+    handler: Handler  # takes the Place, and a value for each argument
 
     @property
     def name(self) -> str:
@@ -32,6 +32,6 @@ class Command:
         """What it does, in a few words."""
         return texts[f"help.{self.name.removeprefix('/')}"]
 
-    async def run(self, desk: Desk, values: list[Any]) -> None:
+    async def run(self, desk: Place, values: list[Any]) -> None:
         """Do it. Raises Complaint, and what the client raises."""
         await self.handler(desk, *values)

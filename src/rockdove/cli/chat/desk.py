@@ -8,12 +8,12 @@ from contextlib import suppress
 from datetime import date
 from typing import Any, Final
 
-from rockdove.cli.chat.acquaintances import Acquaintances
 from rockdove.cli.chat.complaint import Complaint
 from rockdove.cli.chat.lines import change_lines, day_line, message_line, own_line
 from rockdove.cli.chat.own import OwnLine, OwnLines
+from rockdove.cli.chat.place import HISTORY, PATIENCE_SECONDS, Line, Place
 from rockdove.cli.chat.receipts import ReadReceipts
-from rockdove.cli.chat.screen import Line, Screen
+from rockdove.cli.chat.screen import Screen
 from rockdove.cli.chat.words import local_time, one_line
 from rockdove.cli.terminal import printable, shorten
 from rockdove.client import (
@@ -32,22 +32,16 @@ from rockdove.client import (
 )
 from rockdove.locale import Texts
 
-HISTORY: Final = 20  # messages shown when a conversation is opened
-PATIENCE_SECONDS: Final = 5.0  # with the server, before the user is told that it does not answer
 _TIMELINE: Final = 500  # messages that are remembered, to be named and changed
-_MENTIONED: Final = 100  # names in one message
 
 
-class Desk:
+class Desk(Place):
     """What is on it: one open conversation, and the user's own messages of all of them that are on their way."""
 
     def __init__(self, client: Client, texts: Texts, screen: Screen) -> None:
-        self.client = client
-        self.texts = texts
-        self.screen = screen
-        self.open: Peer | None = None
+        super().__init__(client, texts, screen)
+        self.screen: Screen = screen
         self.timeline = Timeline(capacity=_TIMELINE)
-        self.acquaintances = Acquaintances(client)
         self.receipts = ReadReceipts(client)
         self._own: defaultdict[Peer, OwnLines] = defaultdict(OwnLines)
         self._shown: defaultdict[Peer, int] = defaultdict(int)  # highest seq that was on the screen
@@ -62,51 +56,7 @@ class Desk:
         await asyncio.gather(*self._watching, return_exceptions=True)
         await self.receipts.close(patience_seconds)
 
-    # ---------------------------------------------------------------- where the user is
-
-    def peer(self) -> Peer:
-        """The open conversation. Raises Complaint when there is none."""
-        if self.open is None:
-            raise Complaint("open_first")
-        return self.open
-
-    def group(self) -> Group:
-        """The open group. Raises Complaint when none is open."""
-        if not isinstance(self.open, Group):
-            raise Complaint("open_group_first")
-        return self.open
-
-    async def message(self, number: int) -> Message:
-        """The message of that number (seq) in the open conversation, from the server if need be. Raises Complaint, Refused."""
-        peer = self.peer()
-        known = next((message for message in self.timeline if message.seq == number), None)
-        found = [known] if known else await self.client.history(peer, after=number - 1, before=number + 1, limit=1)
-        if number < 1 or not found or found[0].seq != number:
-            raise Complaint("no_such_message", number=number)
-        return found[0]
-
-    def last_own(self) -> Message:
-        """The user's newest message that still says something. Raises Complaint when there is none."""
-        self.peer()
-        mine = [each for each in self.timeline if each.sender == self.client.user and not each.removed]
-        if not mine:
-            raise Complaint("nothing_said")
-        return mine[-1]
-
-    def last_of_others(self) -> Message:
-        """The newest message of somebody else that still says something. Raises Complaint when there is none."""
-        self.peer()
-        theirs = [each for each in self.timeline if each.sender not in ("", self.client.user) and not each.removed]
-        if not theirs:
-            raise Complaint("nothing_heard")
-        return theirs[-1]
-
     # ---------------------------------------------------------------- what the screen shows
-
-    async def note(self, key: str, style: str = "class:old", **values: object) -> None:
-        """Show one of the texts, with the values in their places."""
-        text = self.texts[key].format(**{name: printable(str(value)) for name, value in values.items()})
-        await self.screen.show([[(style, line)] for line in text.split("\n")])
 
     def below(self) -> list[Line]:
         """The user's latest messages, whose marks still change."""
@@ -261,7 +211,7 @@ class Desk:
         peer = self.peer()
         words = content.text if isinstance(content, Text) else one_line(content, self.texts)
         try:
-            posting = self.client.post(peer, content, reply_to=reply_to, mentions=self._mentioned(words))
+            posting = self.client.post(peer, content, reply_to=reply_to, mentions=self.mentioned(words))
         except Refused as refusal:
             raise Complaint("not_sent", text=shorten(printable(words), 40), reason=refusal.reason) from None
         line = OwnLine(words, _now_ms())
@@ -272,13 +222,6 @@ class Desk:
     async def change(self, message: Message, content: Content) -> None:
         """Send what changes a message; it is shown when the server has it."""
         self._watch(self._wait_for_change(self.client.post(message.peer, content)))
-
-    def _mentioned(self, words: str) -> list[str]:
-        if not isinstance(self.open, Group):
-            return []
-        names = dict.fromkeys(word[1:].rstrip(".,:;!?，。：；！？") for word in words.split() if word.startswith("@"))
-        known = [name for name in names if name != "all" and self.acquaintances.knows(name)]
-        return ["@all"] * ("all" in names) + known[:_MENTIONED]
 
     def _watch(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -7,7 +7,7 @@ from typing import Final
 from rockdove.cli.chat.changes import change_sentence
 from rockdove.cli.chat.notices import person
 from rockdove.cli.chat.own import Mark, OwnLine
-from rockdove.cli.chat.screen import Line
+from rockdove.cli.chat.place import Line
 from rockdove.cli.chat.words import describe, local_time, one_line
 from rockdove.cli.terminal import pad, printable, printable_lines, shorten, width
 from rockdove.client import Conversation, Group, Message, Notice

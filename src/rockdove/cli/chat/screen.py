@@ -10,7 +10,7 @@ from prompt_toolkit.formatted_text import FormattedText
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.styles import Style
 
-Line = list[tuple[str, str]]  # (style, printable text)
+from rockdove.cli.chat.place import Line
 
 _STYLE: Final = Style.from_dict(
     {

@@ -10,9 +10,10 @@ from rockdove.cli.chat.arguments import Argument, Kind, parse_arguments
 from rockdove.cli.chat.commands import COMMANDS, conversations
 from rockdove.cli.chat.complaint import Complaint
 from rockdove.cli.chat.completion import CommandCompleter, Offer
-from rockdove.cli.chat.desk import PATIENCE_SECONDS, Desk
+from rockdove.cli.chat.desk import Desk
+from rockdove.cli.chat.place import PATIENCE_SECONDS, Line
 from rockdove.cli.chat.presence import Company
-from rockdove.cli.chat.screen import Line, Screen
+from rockdove.cli.chat.screen import Screen
 from rockdove.cli.chat.words import one_line
 from rockdove.client import (
     Client,

@@ -1,13 +1,13 @@
 """Commands about friends, requests and blocks."""
 
 from rockdove.cli.chat.commands import groups
-from rockdove.cli.chat.desk import Desk
 from rockdove.cli.chat.lines import table_lines
+from rockdove.cli.chat.place import Place
 from rockdove.cli.chat.words import presence_words
 from rockdove.client import ContactState
 
 
-async def list_(desk: Desk) -> None:
+async def list_(desk: Place) -> None:
     """Everybody, with how they are."""
     roster = (await desk.client.contacts.list()).contacts
     if not roster:
@@ -24,28 +24,28 @@ async def list_(desk: Desk) -> None:
     await desk.screen.show(table_lines(rows))
 
 
-async def add(desk: Desk, user: str, greeting: str | None) -> None:
+async def add(desk: Place, user: str, greeting: str | None) -> None:
     """Ask somebody to be friends."""
     await desk.client.contacts.add(user, greeting=greeting or "")
     desk.acquaintances.add(user)
 
 
-async def remove(desk: Desk, user: str) -> None:
+async def remove(desk: Place, user: str) -> None:
     """End a friendship."""
     await desk.client.contacts.remove(user)
 
 
-async def block(desk: Desk, user: str) -> None:
+async def block(desk: Place, user: str) -> None:
     """Hear nothing more of somebody."""
     await desk.client.contacts.block(user)
 
 
-async def unblock(desk: Desk, user: str) -> None:
+async def unblock(desk: Place, user: str) -> None:
     """Hear of somebody again."""
     await desk.client.contacts.unblock(user)
 
 
-async def requests(desk: Desk) -> None:
+async def requests(desk: Place) -> None:
     """Who waits for an answer: to be friends, or to join the open group."""
     roster = (await desk.client.contacts.list()).contacts
     rows = [(each.user, desk.texts["contact_2"], each.greeting) for each in roster if each.state == ContactState.INVITED]
@@ -56,7 +56,7 @@ async def requests(desk: Desk) -> None:
         await desk.note("no_requests")
 
 
-async def accept(desk: Desk, user: str) -> None:
+async def accept(desk: Place, user: str) -> None:
     """Say yes: to who wants to join the open group, else to who wants to be friends."""
     if user in await groups.asked(desk):
         await desk.client.groups.accept(desk.group(), user)
@@ -64,7 +64,7 @@ async def accept(desk: Desk, user: str) -> None:
         await desk.client.contacts.accept(user)
 
 
-async def decline(desk: Desk, user: str) -> None:
+async def decline(desk: Place, user: str) -> None:
     """Say no to the same."""
     if user in await groups.asked(desk):
         await desk.client.groups.refuse(desk.group(), user)

@@ -3,8 +3,8 @@
 from typing import Final
 
 from rockdove.cli.chat.complaint import Complaint
-from rockdove.cli.chat.desk import HISTORY, Desk
 from rockdove.cli.chat.lines import conversation_lines, found_line
+from rockdove.cli.chat.place import HISTORY, Place
 from rockdove.cli.terminal import pad, width
 from rockdove.client import Conversation, Message, Peer
 from rockdove.wire.limits import PAGE_MAX
@@ -13,12 +13,12 @@ _LISTED: Final = 50  # conversations
 _FOUND: Final = 20  # messages
 
 
-async def open_(desk: Desk, peer: Peer) -> None:
+async def open_(desk: Place, peer: Peer) -> None:
     """Talk to somebody."""
     await desk.talk_to(peer)
 
 
-async def list_(desk: Desk) -> None:
+async def list_(desk: Place) -> None:
     """The conversations, newest activity first."""
     conversations: list[Conversation] = []
     async for conversation in desk.client.conversations():
@@ -32,7 +32,7 @@ async def list_(desk: Desk) -> None:
         await desk.note("no_conversations")
 
 
-async def history(desk: Desk, number: int | None) -> None:
+async def history(desk: Place, number: int | None) -> None:
     """What was said before."""
     desk.peer()
     if number is not None and not 1 <= number <= PAGE_MAX:
@@ -40,7 +40,7 @@ async def history(desk: Desk, number: int | None) -> None:
     await desk.look_back(number or HISTORY)
 
 
-async def search(desk: Desk, words: str) -> None:
+async def search(desk: Place, words: str) -> None:
     """Messages with these words; in the open conversation, or in all when none is open."""
     found: list[Message] = []
     async for message in desk.client.search(words, peer=desk.open):
@@ -54,7 +54,7 @@ async def search(desk: Desk, words: str) -> None:
     await desk.screen.show([found_line(each, me, desk.texts, columns, show_peer=show_peer) for each in reversed(found)])
 
 
-async def help_(desk: Desk) -> None:
+async def help_(desk: Place) -> None:
     """All commands."""
     from rockdove.cli.chat.commands import SECTIONS  # the table has this function in it
 
@@ -66,6 +66,6 @@ async def help_(desk: Desk) -> None:
     await desk.screen.show([[("", line)] for line in texts["help"].format(commands=body, **marks).split("\n")])
 
 
-async def quit_(desk: Desk) -> None:
+async def quit_(desk: Place) -> None:
     """Leave the chat."""
     desk.screen.close()

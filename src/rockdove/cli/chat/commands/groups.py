@@ -3,8 +3,8 @@
 from dataclasses import replace
 from typing import Final
 
-from rockdove.cli.chat.desk import Desk
 from rockdove.cli.chat.lines import table_lines
+from rockdove.cli.chat.place import Place
 from rockdove.cli.chat.words import presence_words
 from rockdove.client import Group, Joining, Member, Refused, Role
 
@@ -14,13 +14,13 @@ _JOINING: Final = {"invite": Joining.INVITE, "approval": Joining.APPROVAL, "open
 _EVERYONE: Final = "all"
 
 
-async def create(desk: Desk, new: str, name: str, users: list[str] | None) -> None:  # noqa: ARG001
+async def create(desk: Place, new: str, name: str, users: list[str] | None) -> None:  # noqa: ARG001
     """Found one, and open it."""
     group = await desk.client.groups.create(name, users or [])
     await desk.talk_to(group)
 
 
-async def list_(desk: Desk) -> None:
+async def list_(desk: Place) -> None:
     """Those that the user is a member of."""
     rows: list[tuple[str, ...]] = []
     async for info in desk.client.groups.mine():
@@ -34,7 +34,7 @@ async def list_(desk: Desk) -> None:
         await desk.note("no_groups")
 
 
-async def join(desk: Desk, group: Group) -> None:
+async def join(desk: Place, group: Group) -> None:
     """Join, or ask to."""
     await desk.client.groups.join(group)
     if (await desk.client.groups.info(group)).member:
@@ -43,31 +43,31 @@ async def join(desk: Desk, group: Group) -> None:
         await desk.note("asked_to_join", group=group)
 
 
-async def leave(desk: Desk) -> None:
+async def leave(desk: Place) -> None:
     """Leave it."""
     group = desk.group()
     await desk.client.groups.leave(group)
     desk.acquaintances.forget(group)
 
 
-async def dissolve(desk: Desk) -> None:
+async def dissolve(desk: Place) -> None:
     """End it for everyone."""
     group = desk.group()
     await desk.client.groups.dissolve(group)
     desk.acquaintances.forget(group)
 
 
-async def invite(desk: Desk, users: list[str]) -> None:
+async def invite(desk: Place, users: list[str]) -> None:
     """Make them members."""
     await desk.client.groups.invite(desk.group(), users)
 
 
-async def kick(desk: Desk, users: list[str]) -> None:
+async def kick(desk: Place, users: list[str]) -> None:
     """Put them out."""
     await desk.client.groups.kick(desk.group(), users)
 
 
-async def who(desk: Desk) -> None:
+async def who(desk: Place) -> None:
     """Its members, or how the one is with whom the user talks."""
     peer = desk.peer()
     members: list[Member] = []
@@ -83,22 +83,22 @@ async def who(desk: Desk) -> None:
     await desk.screen.show(table_lines(rows))
 
 
-async def role(desk: Desk, user: str, name: str) -> None:
+async def role(desk: Place, user: str, name: str) -> None:
     """Make a member something else."""
     await desk.client.groups.set_role(desk.group(), user, _ROLES[name])
 
 
-async def mute(desk: Desk, user: str, minutes: int) -> None:
+async def mute(desk: Place, user: str, minutes: int) -> None:
     """Silence somebody, or everyone but the admins."""
     await desk.client.groups.mute(desk.group(), None if user == _EVERYONE else user, minutes * 60)
 
 
-async def name(desk: Desk, text: str) -> None:
+async def name(desk: Place, text: str) -> None:
     """Rename it."""
     await desk.client.groups.update(desk.group(), name=text)
 
 
-async def announce(desk: Desk, text: str | None) -> None:
+async def announce(desk: Place, text: str | None) -> None:
     """Announce something; or show what is announced."""
     group = desk.group()
     if text is not None:
@@ -111,14 +111,14 @@ async def announce(desk: Desk, text: str | None) -> None:
         await desk.note("no_announcement")
 
 
-async def policy(desk: Desk, joining: str) -> None:
+async def policy(desk: Place, joining: str) -> None:
     """How one becomes a member."""
     group = desk.group()
     now = (await desk.client.groups.info(group)).policy
     await desk.client.groups.update(group, policy=replace(now, joining=_JOINING[joining]))
 
 
-async def asked(desk: Desk) -> list[str]:
+async def asked(desk: Place) -> list[str]:
     """Who wants to join the open group, if one is open and the user may answer."""
     if not isinstance(desk.open, Group):
         return []

@@ -1,13 +1,13 @@
 """Commands about oneself: profile, presence, devices."""
 
 from rockdove.cli.chat.complaint import Complaint
-from rockdove.cli.chat.desk import Desk
 from rockdove.cli.chat.lines import table_lines
+from rockdove.cli.chat.place import Place
 from rockdove.cli.chat.words import last_seen_words, presence_words
 from rockdove.client import Here
 
 
-async def profile(desk: Desk, user: str | None) -> None:
+async def profile(desk: Place, user: str | None) -> None:
     """What somebody tells about himself."""
     name = user or desk.client.user
     found = await desk.client.users.get([name])
@@ -22,31 +22,31 @@ async def profile(desk: Desk, user: str | None) -> None:
     await desk.screen.show(table_lines(rows))
 
 
-async def nickname(desk: Desk, text: str) -> None:
+async def nickname(desk: Place, text: str) -> None:
     """Be shown under another name."""
     await desk.client.users.update(nickname=text)
     await desk.note("done")
 
 
-async def away(desk: Desk, text: str | None) -> None:
+async def away(desk: Place, text: str | None) -> None:
     """Tell that one is not here."""
     await desk.client.presence.set(Here.AWAY, text or "")
     await desk.note("now_away")
 
 
-async def back(desk: Desk) -> None:
+async def back(desk: Place) -> None:
     """Tell that one is here again."""
     await desk.client.presence.set(Here.ONLINE)
     await desk.note("now_back")
 
 
-async def status(desk: Desk, text: str | None) -> None:
+async def status(desk: Place, text: str | None) -> None:
     """Tell what one is doing."""
     await desk.client.presence.set(Here.ONLINE, text or "")
     await desk.note("done")
 
 
-async def devices(desk: Desk) -> None:
+async def devices(desk: Place) -> None:
     """Where the user is logged in."""
     rows = [
         (
@@ -59,7 +59,7 @@ async def devices(desk: Desk) -> None:
     await desk.screen.show(table_lines(rows))
 
 
-async def kick_device(desk: Desk, device: str) -> None:
+async def kick_device(desk: Place, device: str) -> None:
     """Log a device out."""
     await desk.client.devices.kick(device)
     await desk.note("device_kicked", device=device)
