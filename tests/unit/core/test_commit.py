@@ -6,10 +6,11 @@ import pytest
 
 from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, GroupCommit
 from rockdove.core.delivery.window import Stream
-from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
 from rockdove.core.msgid import MsgidSource
-from rockdove.core.records import Batch, Draft, single_conversation
+from rockdove.core.records import EVERYTHING, Batch, Change, Draft, single_conversation
 from rockdove.core.registry import Inbox
+from rockdove.wire import im_pb2 as pb
 from tests.protocol.virtual import Clock, Journal
 
 CONVERSATION = single_conversation(1, 2)
@@ -47,13 +48,24 @@ class Bench:
         self.happened: list[str] = []
         self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal)  # type: ignore[arg-type]
         self.commit.on_message = lambda draft, _: self.happened.append(f"stored {draft.seqid}")
+        self.commit.on_change = lambda change, _: self.happened.append(f"changed {change.rule}")
         self.commit.on_refused = lambda draft: self.happened.append(f"refused {draft.seqid}")
         self.commit.on_acked = lambda stream: self.happened.append(f"acked {stream.cursor}")
         self.commit.on_failure = lambda error: self.happened.append(f"failed {error}")
 
     def send(self, *seqids: int) -> None:
         for seqid in seqids:
-            self.commit.send(Draft(1, CONVERSATION, 1, b"", 1, seqid, b"", None))
+            self.commit.send(draft(seqid))
+
+    def change(self, rule: str, notices: int = 0, seqid: int = 0) -> Change:
+        """A change whose rule is called so, with a message if there is a seqid; the store of these tests asks no rule."""
+
+        def done(change: Change, error: Exception | None) -> None:
+            self.happened.append(f"{change.rule} {type(error).__name__ if error else 'OK'}")
+
+        change = Change(rule, done, notices=notices, draft=draft(seqid) if seqid else None)  # type: ignore[arg-type]
+        self.commit.change(change)
+        return change
 
     def then(self, name: str) -> None:
         self.commit.then(lambda error: self.happened.append(f"{name} {type(error).__name__ if error else 'OK'}"))
@@ -67,8 +79,12 @@ def bench() -> Bench:
     return Bench()
 
 
+def draft(seqid: int) -> Draft:
+    return Draft(1, CONVERSATION, 1, b"", 1, seqid, b"", None)
+
+
 def stream(cursor: int, device: int = 7) -> Stream:
-    return Stream(Inbox(1, "bob"), device, CONVERSATION, cursor)
+    return Stream(Inbox(1, "bob"), device, CONVERSATION, cursor, EVERYTHING, hides=False)
 
 
 def test_nothing_happens_before_the_end_of_the_turn(bench: Bench) -> None:
@@ -248,12 +264,11 @@ def test_cursors_that_could_not_be_written_are_written_later_as_they_are_then(be
     assert bench.disk.batches[-1].cursors == {(7, CONVERSATION): 2}
 
 
-def test_reads_and_signs_of_life_are_written_with_the_turn(bench: Bench) -> None:
-    bench.commit.move_read(1, CONVERSATION, 4)
+def test_signs_of_life_are_written_with_the_turn(bench: Bench) -> None:
     bench.commit.see(7)
     bench.clock.settle()
     (batch,) = bench.disk.batches
-    assert (batch.reads, batch.seen, batch.now_ms) == ({(1, CONVERSATION): 4}, {7}, bench.clock.now_ms())
+    assert (batch.seen, batch.now_ms) == ({7}, bench.clock.now_ms())
 
 
 def test_of_two_sessions_of_a_device_the_cursor_further_on_counts(bench: Bench) -> None:
@@ -264,11 +279,100 @@ def test_of_two_sessions_of_a_device_the_cursor_further_on_counts(bench: Bench) 
     assert bench.disk.batches[0].cursors == {(7, CONVERSATION): 9}
 
 
-def test_of_two_devices_that_read_in_one_turn_the_one_further_on_counts(bench: Bench) -> None:
-    bench.commit.move_read(1, CONVERSATION, 4)
-    bench.commit.move_read(1, CONVERSATION, 2)
+# ---------------------------------------------------------------- changes
+
+
+def test_changes_and_messages_are_told_in_the_order_in_which_they_were_asked_for(bench: Bench) -> None:
+    bench.disk.at_once = False
+    bench.change("first")
+    bench.send(1, 2)
+    bench.change("second")
+    bench.change("third")
+    bench.send(3)
+    bench.then("then")
     bench.clock.settle()
-    assert bench.disk.batches[0].reads == {(1, CONVERSATION): 4}
+    assert bench.happened == []
+    assert len(bench.disk.batches) == 1
+    bench.disk.finish()
+    expected = ["changed first", "stored 1", "stored 2", "changed second", "changed third", "stored 3", "then OK"]
+    assert bench.happened == expected
+
+
+def test_msgids_grow_in_the_order_of_the_log_and_a_message_comes_after_the_notices_of_its_change(bench: Bench) -> None:
+    bench.send(1)
+    noticed = bench.change("noticed", notices=2)
+    silent = bench.change("silent")
+    recall = bench.change("recall", notices=1, seqid=7)
+    bench.send(2)
+    bench.clock.settle()
+    (batch,) = bench.disk.batches
+    first, last = (draft.msgid for draft in batch.messages)
+    assert (len(noticed.msgids), silent.msgids, len(recall.msgids)) == (2, [], 2)
+    assert recall.draft is not None
+    assert recall.draft.msgid == recall.msgids[-1]
+    msgids = [first, *noticed.msgids, *recall.msgids, last]
+    assert msgids == sorted(set(msgids))
+    assert first > 0
+
+
+def test_a_refused_change_is_told_like_any_other_and_stops_nothing(bench: Bench) -> None:
+    commit = bench.disk.commit
+
+    def refuse(batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        for _, change in batch.changes:
+            change.refusal = Refusal(pb.PERMISSION_DENIED, "ask an admin")
+        commit(batch, done)
+
+    bench.disk.commit = refuse  # type: ignore[method-assign]
+    bench.commit.on_change = lambda change, _: bench.happened.append(f"refused {change.rule}" if change.refusal else "changed")
+    bench.change("kick")
+    bench.send(1)
+    bench.clock.settle()
+    assert bench.happened == ["refused kick", "stored 1"]
+
+
+def test_a_change_that_cannot_be_stored_is_told_so_in_its_place_and_is_not_tried_again(bench: Bench) -> None:
+    bench.disk.at_once = StoreUnavailable("full")
+    bench.send(1)
+    bench.change("kick")
+    bench.send(2)
+    bench.then("then")
+    bench.clock.settle()
+    assert bench.happened == ["refused 1", "kick StoreUnavailable", "refused 2", "then StoreUnavailable"]
+    bench.disk.at_once = True
+    bench.clock.advance(10_000)
+    assert len(bench.disk.batches) == 1
+
+
+def test_after_a_failure_a_change_is_never_answered(bench: Bench) -> None:
+    bench.disk.at_once = StoreFailed("fsync")
+    bench.change("kick")
+    bench.clock.settle()
+    assert bench.happened == ["failed fsync"]
+
+
+@pytest.mark.parametrize("place", ["stored", "refused"])
+def test_a_fault_in_telling_a_change_is_logged_and_costs_nobody_else_anything(bench: Bench, place: str) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    if place == "stored":
+        bench.commit.on_change = fail
+    else:
+        bench.disk.at_once = StoreUnavailable("full")
+    faulty = bench.change("faulty")
+    faulty.done = fail
+    bench.send(1)
+    bench.clock.settle()
+    assert bench.happened == [f"{place} 1"]
+    assert [fault.split()[0] for fault in bench.journal.faults] == ["work_failed"]
+
+
+def test_only_messages_of_their_own_are_counted_as_stored(bench: Bench) -> None:
+    bench.send(1, 2)
+    bench.change("recall", seqid=7)
+    bench.clock.settle()
+    assert bench.commit.stored == 2
 
 
 # ---------------------------------------------------------------- connections

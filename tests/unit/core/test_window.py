@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from rockdove.core.delivery.window import NEVER, Stream, Window
+from rockdove.core.records import EVERYTHING
 from rockdove.core.registry import Inbox
 from rockdove.wire.limits import REPUSH_MS
 
@@ -18,7 +19,7 @@ class WindowMachine(RuleBasedStateMachine):
         super().__init__()
         self.window = Window(LIMIT)
         inbox = Inbox(1, "bob")
-        self.streams = {c: Stream(inbox, 7, c, 0) for c in CONVERSATIONS}
+        self.streams = {c: Stream(inbox, 7, c, 0, EVERYTHING, hides=False) for c in CONVERSATIONS}
         self.window.streams.update(self.streams)
         self.last = dict.fromkeys(CONVERSATIONS, 0)
         self.unacked: list[tuple[int, int]] = []
@@ -55,6 +56,15 @@ class WindowMachine(RuleBasedStateMachine):
             self.own.add((conversation, seq))
             moved = self.window.skip(stream, seq)
             assert moved == (not any(place[0] == conversation for place in self.unacked))
+
+    @rule(conversation=conversations, by=st.integers(1, 5))
+    def leap(self, conversation: int, by: int) -> None:
+        """What follows is not for this user to see."""
+        stream = self.streams[conversation]
+        if stream.position == self.last[conversation]:
+            self.own.update((conversation, stream.position + n) for n in range(1, by + 1))
+            self.last[conversation] += by
+            self.window.leap(stream, self.last[conversation])
 
     @precondition(lambda self: self.unacked)
     @rule(data=st.data())
@@ -115,7 +125,7 @@ TestWindow = WindowMachine.TestCase
 
 def test_the_highest_acknowledged_message_of_somebody_else_is_known() -> None:
     window = Window(10)
-    stream = Stream(Inbox(1, "bob"), 7, 11, 0)
+    stream = Stream(Inbox(1, "bob"), 7, 11, 0, EVERYTHING, hides=False)
     window.streams[11] = stream
     for seq, foreign in enumerate([True, True, False, False], 1):
         window.push(stream, seq, seq * 100, foreign, 0)

@@ -7,6 +7,7 @@ from google.protobuf.message import DecodeError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from rockdove.core.records.message import counts
 from rockdove.wire import codec, names
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import ProtocolError
@@ -16,6 +17,7 @@ EDGES = [0, 1, 127, 128, 16_383, 16_384, 2**31, 2**32, 2**40, 2**63 - 1, 2**63, 
 u64 = st.one_of(st.sampled_from(EDGES), st.integers(0, 2**64 - 1))
 places = st.one_of(st.sampled_from(EDGES[:-2]), st.integers(0, 2**63 - 1))
 user_names = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
+chats = st.sampled_from([pb.SINGLE, pb.GROUP_CHAT])
 words = st.text(st.characters(codec="utf-8"), min_size=2, max_size=40)
 texts = st.builds(lambda text, times: (text * times).encode()[:16_000].decode(errors="ignore"), words, st.integers(1, 2_000))
 
@@ -60,6 +62,9 @@ def agrees_with_protobuf(frame: bytes) -> bool:
     if found is None:
         return False
     seqid, body, to = found
+    chat = pb.SINGLE
+    if to.endswith(codec.GROUP_MARK):
+        to, chat = to.removesuffix(codec.GROUP_MARK), pb.GROUP_CHAT
     if not names.is_name(to.decode("latin-1")):  # nobody is called so: it goes to protobuf after all
         return False
     command = codec.decode(frame)
@@ -67,7 +72,7 @@ def agrees_with_protobuf(frame: bytes) -> bool:
     request = command.request
     assert (request.type, request.seqid, len(request.opts)) == (pb.MESSAGE, seqid, 0)
     message = pb.Message.FromString(request.payload)
-    assert (message.type, message.chat, message.to) == (pb.TXT, pb.SINGLE, to.decode())
+    assert (message.type, message.chat, message.to) == (pb.TXT, chat, to.decode())
     assert not message.mentions
     assert codec.canonical(message) == body
     text = pb.MessageTxt.FromString(message.payload)
@@ -75,20 +80,28 @@ def agrees_with_protobuf(frame: bytes) -> bool:
     return True
 
 
-@given(u64.filter(bool), user_names, texts)
-def test_a_plain_text_takes_the_fast_way(seqid: int, to: str, text: str) -> None:
-    assert agrees_with_protobuf(send_frame(seqid, to, text))
+@given(u64.filter(bool), user_names, texts, chats)
+def test_a_plain_text_to_a_user_or_a_group_takes_the_fast_way(seqid: int, to: str, text: str, chat: pb.Chat) -> None:
+    assert agrees_with_protobuf(send_frame(seqid, to, text, chat=chat))
+
+
+@given(user_names, user_names)
+def test_a_user_and_a_group_of_the_same_name_are_different_receivers(user: str, group: str) -> None:
+    receivers = [codec.scan_send(send_frame(5, name, "hello", chat=chat)) for name, chat in ((user, 0), (group, 1))]
+    assert [found and found[2] for found in receivers] == [user.encode(), group.encode() + codec.GROUP_MARK]
+    assert not names.is_name((group.encode() + codec.GROUP_MARK).decode())
 
 
 @pytest.mark.parametrize("size", [*range(100, 140), *range(16_300, 16_400), 20_000])
 def test_around_the_lengths_of_varints_the_scanner_agrees_with_protobuf(size: int) -> None:
     for to in ("b", "b" * 64):
-        took = agrees_with_protobuf(send_frame(5, to, "x" * size))
-        assert took or size > 16_200
+        for chat in (pb.SINGLE, pb.GROUP_CHAT):
+            took = agrees_with_protobuf(send_frame(5, to, "x" * size, chat=chat))
+            assert took or size > 16_200
 
 
 @settings(max_examples=2_000)
-@given(damaged(st.builds(send_frame, u64, user_names, texts)))
+@given(damaged(st.builds(send_frame, u64, user_names, texts, chat=chats)))
 def test_whatever_the_scanner_takes_protobuf_reads_in_the_same_way(frame: bytes) -> None:
     agrees_with_protobuf(frame)
 
@@ -96,7 +109,11 @@ def test_whatever_the_scanner_takes_protobuf_reads_in_the_same_way(frame: bytes)
 @pytest.mark.parametrize(
     "frame",
     [
-        send_frame(1, "bob", "x", chat=pb.GROUP_CHAT),
+        send_frame(1, "bob", "x", chat=2),
+        send_frame(1, "bob", "x") + b"\x20\x01",  # outside the message
+        send_frame(1, "crew", "x", chat=pb.GROUP_CHAT, mentions=["@all"]),
+        send_frame(1, "crew", "x", chat=pb.GROUP_CHAT, reply_to=5),
+        send_frame(1, "", "hello", chat=pb.GROUP_CHAT),
         send_frame(1, "bob", "x", type=pb.CUSTOM),
         send_frame(1, "bob", "x", reply_to=5),
         send_frame(1, "bob", "x", mentions=["carol"]),
@@ -227,7 +244,8 @@ def test_the_servers_fields_are_no_content_and_everything_else_is(
 ) -> None:
     plain = message.SerializeToString(deterministic=True) + later
     forged = pb.Message.FromString(plain)
-    forged.MergeFrom(pb.Message(msgid=msgid, seq=seq, timestamp=timestamp, **{"from": sender}))
+    fields = {"msgid": msgid, "seq": seq, "timestamp": timestamp, "from": sender, "removed": True}
+    forged.MergeFrom(pb.Message(**fields, edited=pb.Change(msgid=msgid, payload=b"forged")))
     assert codec.canonical(forged) == plain
     assert codec.canonical(pb.Message.FromString(plain)) == plain
 
@@ -235,6 +253,63 @@ def test_the_servers_fields_are_no_content_and_everything_else_is(
 def test_the_order_of_fields_is_no_content() -> None:
     fields = [b"\x12\x03\x0a\x01x", b"\x1a\x03bob", b"\x29" + b"\x07" * 8]
     assert len({codec.canonical(pb.Message.FromString(b"".join(order))) for order in (fields, fields[::-1])}) == 1
+
+
+# ---------------------------------------------------------------- changed messages
+
+
+stored_messages = st.builds(
+    pb.Message,
+    type=st.sampled_from(pb.MessageType.values()),
+    payload=st.binary(max_size=50),
+    to=user_names,
+    chat=chats,
+    reply_to=u64,
+    mentions=st.lists(user_names, max_size=3),
+    msgid=u64,
+    seq=places,
+    timestamp=st.integers(0, 2**50),
+)
+changes = st.builds(pb.Change, msgid=u64, type=st.sampled_from([pb.TXT, pb.IMAGE]), payload=st.binary(max_size=50))
+
+
+@given(stored_messages, later_fields, user_names, changes)
+def test_a_tombstone_keeps_who_wrote_to_whom_and_the_place_and_nothing_else(
+    message: pb.Message, later: bytes, sender: str, change: pb.Change
+) -> None:
+    setattr(message, "from", sender)
+    message.edited.CopyFrom(change)
+    left = pb.Message.FromString(codec.tombstone(message.SerializeToString() + later))
+    place = {"msgid": message.msgid, "seq": message.seq, "timestamp": message.timestamp}
+    expected = pb.Message(type=message.type, to=message.to, chat=message.chat, removed=True, **place, **{"from": sender})
+    assert left == expected
+    assert left.SerializeToString() == expected.SerializeToString(), "unknown fields may hold content, too"
+
+
+@given(stored_messages)
+def test_a_tombstone_of_a_tombstone_is_the_same(message: pb.Message) -> None:
+    once = codec.tombstone(message.SerializeToString())
+    assert codec.tombstone(once) == once
+
+
+@given(stored_messages, later_fields, changes, changes)
+def test_an_edited_message_keeps_its_own_content_and_carries_the_newest_edit_alone(
+    message: pb.Message, later: bytes, first: pb.Change, second: pb.Change
+) -> None:
+    record = message.SerializeToString() + later
+    edited = codec.with_edit(codec.with_edit(record, first), second)
+    expected = pb.Message.FromString(record)
+    expected.edited.CopyFrom(second)
+    assert pb.Message.FromString(edited) == expected
+
+
+@given(stored_messages, changes)
+def test_whether_a_message_counts_as_unread_can_still_be_told_from_what_became_of_it(
+    message: pb.Message, change: pb.Change
+) -> None:
+    record = message.SerializeToString()
+    expected = message.type not in {pb.RECALL, pb.EDIT, pb.REACTION, pb.NOTICE}
+    assert counts(record) == counts(codec.with_edit(record, change)) == counts(codec.tombstone(record)) == expected
 
 
 # ---------------------------------------------------------------- writing
