@@ -40,7 +40,7 @@ def test_the_password_is_asked_for_and_not_shown(chat_environment: Environment) 
     with Terminal("--user", "alice", environment={**chat_environment, "ROCKDOVE_PASSWORD": ""}) as alice:
         alice.expect("password of alice:")
         alice.press(f"{PASSWORD}\r")
-        alice.expect("no conversations yet; /to NAME begins one")
+        alice.expect("no conversations yet; /open NAME begins one")
         assert PASSWORD.encode() not in alice.raw
 
 
@@ -96,7 +96,7 @@ def test_other_conversations_are_announced_in_a_line(chat_environment: Environme
     with Terminal("--user", "alice", "--to", "bob", environment=chat_environment) as alice:
         alice.expect("bob>")
         run_chat("--user", "carol", "--to", "alice", environment=chat_environment, lines="lunch?\n")
-        alice.expect("carol: lunch?   (/to carol)")
+        alice.expect("carol: lunch?   (/open carol)")
         alice.press("/list\r")
         alice.expect("carol")
         alice.expect("1 new")
@@ -110,13 +110,20 @@ def test_commands_that_cannot_work_say_so(chat_environment: Environment) -> None
     with Terminal("--user", "alice", environment=chat_environment) as alice:
         alice.expect("no conversations yet")
         for keys, answer in [
-            ("hello\r", "choose somebody to write to first: /to NAME"),
+            ("hello\r", "choose somebody to write to first: /open NAME"),
             ("/to nobody\r", "cannot open nobody: there is no user 'nobody'"),
-            ("/to a b\r", "cannot open a b: 'a b' is not a name"),
+            ("/to a b\r", "write it as /open NAME|#GROUP"),
+            ("/to a/b\r", "cannot open a/b: 'a/b' is not a name"),
             ("/dance\r", "there is no command /dance; /help shows them all"),
             ("/history\r", "choose somebody to write to first"),
-            ("/help\r", "/quit         leave; so does Ctrl-D"),
+            ("/help\r", "leave; so does Ctrl-D"),
             ("/to bob\r", "You are talking to bob; nothing was said yet."),
+            ("/invite carol\r", "open a group first"),
+            ("/recall\r", "you have said nothing here lately"),
+            ("/recall 7\r", "there is no message 7 here"),
+            ("/role bob king\r", "king is not known here; choose one of member, admin, owner"),
+            ("/mute bob soon\r", "soon is not a number"),
+            ("/accept bob\r", "that cannot be done: "),
             ("/history 0\r", "/history takes a number from 1 to 200"),
             ("//history\r", "you: /history"),
             ("x" * 16385 + "\r", "not sent: "),

@@ -258,7 +258,7 @@ class Client:
 
     def search(
         self,
-        text: str = "",
+        text: str,
         *,
         peer: Peer | None = None,
         sender: str = "",
