@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from rockdove.core.ports import Accounts
-from rockdove.core.records import FOREVER, NO_RETENTION, Tenant, User, UserState
+from rockdove.core.records import FOREVER, NO_RETENTION, Profile, Tenant, User, UserState
 from rockdove.store.memory.accounts import MemoryAccounts
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
@@ -63,7 +63,7 @@ def test_one_tenant_is_there_from_the_start(accounts: Accounts) -> None:
 
 
 def test_a_tenant_is_read_back_as_it_was_added(accounts: Accounts) -> None:
-    wanted = Tenant(0, "acme", "shop", NO_RETENTION, False, "light", 20, b"\x00secret")
+    wanted = Tenant(0, "acme", "shop", NO_RETENTION, False, "light", 20, 60, 0, b"\x00secret")
     added = run(accounts.add_tenant(wanted))
     assert added is not None
     assert added == replace(wanted, id=added.id)
@@ -89,7 +89,14 @@ def test_tenants_are_listed_by_org_and_appkey(accounts: Accounts) -> None:
 def test_settings_are_replaced_and_the_name_stays(accounts: Accounts) -> None:
     tenant = add_tenant(accounts, "acme", "shop")
     changed = replace(
-        tenant, retention_days=7, strangers=False, password_cost="strong", messages_per_second=3, token_secret=b"n"
+        tenant,
+        retention_days=7,
+        strangers=False,
+        password_cost="strong",
+        messages_per_second=3,
+        recall_seconds=9,
+        edit_seconds=8,
+        token_secret=b"n",
     )
     run(accounts.set_tenant(replace(changed, org="other", appkey="other")))
     assert run(accounts.tenant("acme", "shop")) == changed
@@ -224,3 +231,52 @@ def test_adding_users_that_fails_is_no_change(accounts: Accounts) -> None:
 def test_the_signing_key_is_the_same_for_everyone(views: Views) -> None:
     assert len(run(views.server.signing_key())) == 32
     assert run(views.server.signing_key()) == run(views.command.signing_key())
+
+
+# ---------------------------------------------------------------- profiles
+
+
+def profile_of(user: User, nickname: str = "") -> Profile:
+    return Profile(user.id, user.name, nickname, "https://x/y.png", (("city", "Köln"), ("x", "")))
+
+
+def test_a_profile_is_read_back_as_it_was_set(accounts: Accounts) -> None:
+    alice, bob = add_user(accounts, "alice"), add_user(accounts, "bob")
+    run(accounts.set_profile(profile_of(alice, "old")))
+    run(accounts.set_profile(profile_of(alice, "Al")))
+    wanted = [profile_of(alice, "Al"), Profile(bob.id, "bob")]
+    assert list(run(accounts.profiles(1, ["bob", "nobody", "alice", "bob"]))) == wanted
+
+
+def test_profiles_are_found_by_the_beginning_of_name_or_nickname_whatever_its_case(accounts: Accounts) -> None:
+    users = {name: add_user(accounts, name) for name in ("Stella", "bob", "carol", "dave")}
+    run(accounts.set_profile(profile_of(users["bob"], "STRASSE 7")))
+    run(accounts.set_profile(profile_of(users["dave"], "Anna Stone")))
+
+    def found(prefix: str) -> list[str]:
+        return [profile.name for profile in run(accounts.find_profiles(1, prefix, 10))]
+
+    assert found("st") == found("ST") == ["Stella", "bob"]
+    assert found("straße") == ["bob"]
+    assert found("") == ["Stella", "bob", "carol", "dave"]
+    assert found("stone") == found("tella") == []
+    assert found("%") == found("_") == []
+
+
+def test_of_many_profiles_as_many_are_found_as_were_asked_for(accounts: Accounts) -> None:
+    for number in range(9):
+        run(accounts.set_profile(profile_of(add_user(accounts, f"ann{number}"), "annie")))
+    names = [profile.name for profile in run(accounts.find_profiles(1, "an", 4))]
+    assert len(set(names)) == 4
+    assert names == sorted(names)
+
+
+def test_profiles_of_other_tenants_and_of_removed_users_are_not_found(accounts: Accounts) -> None:
+    other = add_tenant(accounts, "acme", "shop")
+    foreign, gone = add_user(accounts, "alice", other.id), add_user(accounts, "alina")
+    for user in (foreign, gone):
+        run(accounts.set_profile(profile_of(user, "Ali")))
+    assert [profile.user for profile in run(accounts.find_profiles(1, "ali", 10))] == [gone.id]
+    run(accounts.set_user(gone.id, state=UserState.REMOVED))
+    assert list(run(accounts.find_profiles(1, "ali", 10))) == []
+    assert list(run(accounts.profiles(1, ["alice", "alina"]))) == []

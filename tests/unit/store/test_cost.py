@@ -1,0 +1,42 @@
+"""What a send may write, whatever the size of the group."""
+
+from asyncio import run
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from rockdove.core.records import Batch, Group, Member, PutGroup, PutMember, Role
+from rockdove.store.sqlite.accounts import SqliteAccounts
+from rockdove.store.sqlite.database import open_database
+from rockdove.store.sqlite.store import SqliteStore
+from tests.contract.changes import IfMember, change_of
+from tests.contract.machine import commit
+from tests.contract.model import draft_of
+
+
+@pytest.mark.parametrize("size", [2, 500])
+def test_group_message_writes_one_row_and_reads_none(tmp_path: Path, size: int) -> None:
+    with closing(open_database(tmp_path)) as connection:
+        accounts = SqliteAccounts(connection)
+        assert not run(accounts.add_users(1, [(f"user{number}", "") for number in range(size)], 0))
+        users = run(accounts.users(1, "", size))
+        sender = users[0]
+        store = SqliteStore(connection)
+        device = run(store.open_device(sender.id, "", "test", 0)).id
+        members = [PutMember(Member(1, user.id, Role.MEMBER, 0, 0)) for user in users]
+        batch = Batch()
+        batch.changes.append((0, change_of(PutGroup(Group(1, 1, "g", "G", sender.id, 0, size=size)), *members)))
+        assert commit(store, batch) is None
+        statements: list[str] = []
+        for seqid in (1, 2):
+            draft = draft_of(sender, device, seqid, sender, "hello", seqid * 1024)
+            draft.conversation, draft.permit = 1, IfMember(1, sender.id)
+            batch = Batch()
+            batch.messages.append(draft)
+            written = connection.total_changes
+            connection.set_trace_callback(statements.append if seqid == 2 else None)
+            assert commit(store, batch) is None
+            assert draft.seq == seqid
+        assert connection.total_changes - written == 1
+        assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
