@@ -93,7 +93,7 @@ class MessageService:
             if transient:
                 raise
             return await self._repeat(session, request.seqid, body, refusal)
-        rule = self._rule(session, conversation, content, permit)
+        rule = self._rule(session, conversation, message.type, content, permit)
         if transient:
             if rule is not None:
                 raise invalid("a change of an earlier message must be kept: send it without offline = false")
@@ -120,13 +120,13 @@ class MessageService:
         permit = WriteToUser(session.tenant, session.user, receiver.id, receiver.name)
         return single_conversation(session.user, receiver.id), permit
 
-    def _rule(self, session: "Session", conversation: int, content: Message, permit: Permit) -> Rule | None:
+    def _rule(self, session: "Session", conversation: int, kind: int, content: Message, permit: Permit) -> Rule | None:
         """What decides on a message that changes an earlier one; None for others."""
         tenant = session.tenant
         if isinstance(content, pb.Reaction):
             return React(conversation, session.user, content.msgid, permit)
         if isinstance(content, pb.Change):
-            if content.payload or content.type:
+            if kind == pb.EDIT:
                 return Edit(conversation, session.user, content, permit, tenant.edit_seconds, self._max_bytes)
             return Recall(conversation, session.user, content.msgid, permit, tenant.recall_seconds)
         return None
