@@ -1,7 +1,5 @@
 """The table of commands: what is read, offered and explained."""
 
-import re
-
 import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
@@ -55,7 +53,7 @@ def test_a_command_is_read(line: str, values: list[object]) -> None:
 
 @pytest.mark.parametrize("line", ["/open", "/open a b", "/list now", "/reply 12", "/react", "/mute bob", "/group", "/edit"])
 def test_too_few_or_too_many_words_are_refused(line: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(line.partition(" ")[2])):
+    with pytest.raises(ValueError, match="words"):
         read(line)
 
 

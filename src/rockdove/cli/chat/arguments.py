@@ -56,7 +56,7 @@ def parse_arguments(arguments: Sequence[Argument], text: str) -> list[Value]:
         needed = [later for later in arguments[position + 1 :] if not later.optional]
         left_out = not word or (argument.optional and (not _may_be(argument, word) or (needed and not after.strip())))
         if left_out and not argument.optional:
-            raise ValueError(text)
+            raise ValueError("too few words, or too many")
         if left_out:
             values.append(None)
         elif argument.kind in (Kind.TEXT, Kind.USERS):
@@ -66,7 +66,7 @@ def parse_arguments(arguments: Sequence[Argument], text: str) -> list[Value]:
             values.append(_read(argument, word))
             rest = after.strip()
     if rest:
-        raise ValueError(text)
+        raise ValueError("too few words, or too many")
     return values
 
 
