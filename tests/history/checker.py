@@ -6,51 +6,22 @@ of unknown outcome retried until it was answered.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from itertools import pairwise
 
+from rockdove.wire import im_pb2 as pb
 from tests.history.acks import settled_acks
+from tests.history.changing_rules import CHANGING_RULES
+from tests.history.content import is_group
 from tests.history.events import Acked, Event, Received
 from tests.history.evidence import Device, Evidence, Place, Send
+from tests.history.group_rules import GROUP_RULES
+from tests.history.promises import Promise, Violation
 
 REPUSH_MS = 30_000  # protocol §5 Ack
 
 
-class Promise(StrEnum):
-    """What can be broken."""
-
-    LOST = "every message reaches every device it is owed to"
-    DOUBLED = "a message is stored once, however often it is retried"
-    INVENTED = "every message was sent by its sender"
-    REFUSED = "what was refused is not stored"
-    ALTERED = "content and sender are the same for everyone"
-    LEAKED = "only members see a conversation"
-    GAP = "the seqs of a conversation are 1, 2, 3, ..."
-    SEQ_REUSED = "a place in the log is given once"
-    MSGID_REUSED = "a msgid is given once"
-    MSGID_ORDER = "msgids grow with time"
-    PLACE_ORDER = "a message sent after another was acknowledged has a later place"
-    SENDER_ORDER = "messages of one connection are stored in the order in which they were sent"
-    RETRY = "a retry gets the same answer"
-    REORDERED = "on one connection the seqs of a conversation come upwards without a gap"
-    ECHOED = "a device is not sent its own messages"
-    PUSHED_AGAIN = "what was acknowledged is not pushed again"
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A broken promise, and where."""
-
-    promise: Promise
-    detail: str
-
-    def __str__(self) -> str:
-        return f"{self.promise.name} ({self.promise}): {self.detail}"
-
-
 def check(history: Sequence[Event], members: Mapping[str, Collection[str]]) -> list[Violation]:
-    """Every promise that the history breaks. `members` are the users of each conversation."""
+    """Every promise that the history breaks. `members` are the users of each single conversation."""
     evidence = Evidence(history, members)
     return [violation for rule in RULES for violation in rule(evidence)]
 
@@ -67,11 +38,11 @@ def one_log_for_everyone(evidence: Evidence) -> Iterator[Violation]:
         detail = f"{claim.device} was told {claim}, {known.device} was told {known}"
         if claim.msgid != known.msgid:
             yield Violation(Promise.SEQ_REUSED, detail)
-        elif (claim.sender, claim.content) != (known.sender, known.content):
+        elif claim.sender != known.sender or (claim.content != known.content and not claim.removed):
             yield Violation(Promise.ALTERED, detail)
         if places.setdefault(claim.msgid, place) != place:
             yield Violation(Promise.MSGID_REUSED, f"msgid {claim.msgid} is at {places[claim.msgid]} and at {place}")
-        if claim.device[0] not in evidence.members[claim.conversation]:
+        if not evidence.may_see(claim.device[0], place):
             yield Violation(Promise.LEAKED, f"{claim.conversation} seq {claim.seq} was shown to {claim.device}")
 
 
@@ -84,6 +55,9 @@ def nothing_invented(evidence: Evidence) -> Iterator[Violation]:
         answers = {(answer.msgid, answer.seq) for answer in send.answers}
         if len(answers) > 1:
             yield Violation(Promise.RETRY, f"{send} was answered with {sorted(answers)}")
+        for attempt in send.attempts if answers else ():
+            if attempt.at > send.first_answer_at and attempt.refusal not in (None, pb.UNAVAILABLE):
+                yield Violation(Promise.RETRY, f"{send} was refused with {attempt.refusal} after it had been stored")
 
 
 def _without_author(evidence: Evidence, place: Place) -> Violation:
@@ -116,7 +90,7 @@ def in_order_of_sending(evidence: Evidence) -> Iterator[Violation]:
             stored[conversation, author.device].append(author)
     for sends in stored.values():
         for earlier, later in pairwise(sends):
-            if _must_precede(later, earlier):
+            if _must_precede(later, earlier) and not _may_have_been_refused(evidence, later):
                 yield Violation(Promise.SENDER_ORDER, f"{later} was sent before {earlier}")
     acknowledged = _highest_acknowledged(evidence)
     for (conversation, seq), author in evidence.authors.items():
@@ -131,6 +105,14 @@ def _must_precede(one: Send, other: Send) -> bool:
         if attempt.refusal is None:
             tries.setdefault(attempt.connection, attempt.at)
     return all(tries.get(attempt.connection, attempt.at) < attempt.at for attempt in other.attempts)
+
+
+def _may_have_been_refused(evidence: Evidence, send: Send) -> bool:
+    """Whether it went to a group that its sender might not write to at some time, and an answer was lost."""
+    if not is_group(send.conversation):
+        return False
+    span = evidence.span_of(send.conversation, send.attempts[0].at, len(evidence.history))
+    return not all(state.may_post(send.device[0]) for state in evidence.groups[send.conversation].between(*span))
 
 
 def _highest_acknowledged(evidence: Evidence) -> Mapping[int, int]:
@@ -207,4 +189,6 @@ RULES: Sequence[Callable[[Evidence], Iterator[Violation]]] = (
     everything_delivered,
     pushed_upwards,
     acked_is_settled,
+    *GROUP_RULES,
+    *CHANGING_RULES,
 )

@@ -56,6 +56,8 @@ class Received:
     sender: str
     content: bytes
     at_ms: int = 0
+    removed: bool = False  # recalled
+    edited: bytes = b""  # what it says by now, if it was edited
 
     def __str__(self) -> str:
         return f"{self.conversation} seq {self.seq} msgid {self.msgid} on connection {self.connection}"
@@ -71,6 +73,27 @@ class Pulled:
     conversation: str
     sender: str
     content: bytes
+    removed: bool = False
+    edited: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A device asks for a change of a group. A retry is asked again, with the same seqid."""
+
+    connection: int
+    seqid: int
+    conversation: str
+    request: bytes  # a serialized Group
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The answer to that."""
+
+    connection: int
+    seqid: int
+    code: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,4 +123,4 @@ class Killed:
     """The server is killed: what it only had in memory is gone."""
 
 
-Event = LoggedIn | Invoked | Sent | Refused | Received | Pulled | Acked | Pinged | Ponged | Killed
+Event = LoggedIn | Invoked | Sent | Refused | Received | Pulled | Asked | Answered | Acked | Pinged | Ponged | Killed

@@ -6,9 +6,10 @@ from itertools import combinations
 from typing import Any
 
 from rockdove.wire import im_pb2 as pb
-from tests.history.checker import REPUSH_MS, Promise
+from tests.history.checker import REPUSH_MS
 from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
 from tests.history.evidence import Device
+from tests.history.promises import Promise
 
 History = list[Event]
 NEW_CONNECTION = 55_555

@@ -8,10 +8,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from rockdove.wire import im_pb2 as pb
-from tests.history.checker import REPUSH_MS, Promise, check
+from tests.history.checker import REPUSH_MS, check
 from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, Received, Refused, Sent
 from tests.history.faults import FAULTS, NEW_CONNECTION, deliveries, devices, without_delivery
+from tests.history.group_faults import GROUP_FAULTS, GROUP_HISTORY
 from tests.history.model import DEVICES, MEMBERS, OPERATIONS, World
+from tests.history.promises import Promise
 
 
 @st.composite
@@ -54,7 +56,7 @@ def test_good_history_passes(history: list[Event]) -> None:
 
 
 def test_every_promise_has_a_planted_fault() -> None:
-    assert set(FAULTS.values()) == set(Promise)
+    assert {*FAULTS.values(), *(promise for _, promise in GROUP_FAULTS.values())} == set(Promise)
 
 
 @pytest.mark.parametrize(("plant", "promise"), FAULTS.items(), ids=[plant.__name__ for plant in FAULTS])
@@ -63,6 +65,15 @@ def test_planted_fault_is_caught(
 ) -> None:
     assert check(busy_history, MEMBERS) == []
     assert promise in promises_broken(plant(busy_history))
+
+
+def test_good_history_of_a_group_passes() -> None:
+    assert check(GROUP_HISTORY, MEMBERS) == []
+
+
+@pytest.mark.parametrize(("plant", "promise"), GROUP_FAULTS.values(), ids=GROUP_FAULTS)
+def test_planted_fault_in_a_group_is_caught(plant: Callable[[list[Event]], list[Event]], promise: Promise) -> None:
+    assert promises_broken(plant(GROUP_HISTORY)) >= {promise}
 
 
 @given(good_histories(), st.integers(0))

@@ -3,7 +3,10 @@
 from itertools import groupby
 from typing import Final
 
-from tests.history.checker import Promise, check
+from tests.history.checker import check
+from tests.history.content import group_conversation, is_group, single_conversation
+from tests.history.evidence import Evidence
+from tests.history.promises import Promise
 from tests.simulation.device import Device
 from tests.simulation.world import World
 
@@ -18,11 +21,24 @@ def violations(world: World) -> list[str]:
     if world.violations:
         return world.violations
     names = list(world.users)
-    members = {"+".join(sorted({one, other})): {one, other} for one in names for other in names}
+    members = {single_conversation(one, other): {one, other} for one in names for other in names}
     broken = check(world.history, members)
     found = [str(violation) for violation in broken if not (world.store_refused and violation.promise in UNSEEN)]
     found += [unfair for device in world.devices if (unfair := _unfair_turn(world, device))]
+    found += _unlike_their_logs(world, Evidence(world.history, members))
     return sorted(found)
+
+
+def _unlike_their_logs(world: World, evidence: Evidence) -> list[str]:
+    """Groups whose members, as the store has them, are not those of their notices."""
+    found = []
+    for group in world.plan.groups:
+        stored = world.members(group)
+        log = evidence.groups.get(group_conversation(group))
+        told = dict(log.states[-1].roles) if log else {}
+        if stored != told:
+            found.append(f"the members of {group} are {stored}, by its log {told}")
+    return found
 
 
 def _unfair_turn(world: World, device: Device) -> str:
@@ -31,10 +47,11 @@ def _unfair_turn(world: World, device: Device) -> str:
     for connection, conversation, seq in device.pushes:
         if connection != device.pushes[0][0] or (conversation, seq) in pushes:  # from here on it comes again
             break
-        if seq <= world.backlog_last.get(conversation, 0):
+        if seq <= world.backlog_last.get(conversation, 0) or is_group(conversation):
             pushes.append((conversation, seq))
     turns = [(conversation, len(list(turn))) for conversation, turn in groupby(pushes, key=lambda push: push[0])]
-    for number, (conversation, length) in enumerate(turns[:-1]):
-        if length > TURN:
-            return f"{device} was pushed {length} of {conversation} in a row while {turns[number + 1][0]} waited"
+    for number, (conversation, length) in enumerate(turns):
+        waiting = [other for other, _ in turns[number + 1 :] if other != conversation and not is_group(other)]
+        if waiting and length > TURN and not is_group(conversation):
+            return f"{device} was pushed {length} of {conversation} in a row while {waiting[0]} waited"
     return ""

@@ -6,8 +6,9 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from rockdove.wire import im_pb2 as pb
-from tests.history.events import Acked, Invoked, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
-from tests.raw import acknowledging, framed, sending, text_message, text_of
+from tests.history.content import group_conversation, seen, single_conversation
+from tests.history.events import Acked, Answered, Asked, Invoked, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
+from tests.raw import acknowledging, framed, sending, text_message
 from tests.simulation.clock import MS
 from tests.simulation.network import Connection
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 PING_US: Final = 30_000 * MS
 SILENCE_US: Final = 75_000 * MS  # of the server; then the client gives a connection up
 PULL_SEQID: Final = 1 << 50  # from here on: far from those of messages
+ASK_SEQID: Final = 1 << 52  # the same for changes of groups
 
 
 class Acking(Enum):
@@ -35,7 +37,21 @@ class Message:
     seqid: int
     to: str
     words: str
+    to_group: bool = False
     transient: bool = False
+
+    def conversation_of(self, user: str) -> str:
+        """Where it goes, when this user sends it."""
+        return group_conversation(self.to) if self.to_group else single_conversation(user, self.to)
+
+
+@dataclass
+class Wish:
+    """A change of a group that this device asks for."""
+
+    seqid: int
+    group: str
+    request: pb.Group
 
 
 @dataclass
@@ -53,11 +69,6 @@ class Line:
     ack_armed: bool = False
 
 
-def conversation_of(one: str, other: str) -> str:
-    """Its name in histories."""
-    return "+".join(sorted({one, other}))
-
-
 class Device:
     """One installation of a client, and all its connections."""
 
@@ -70,9 +81,11 @@ class Device:
         self.pushes: list[tuple[int, str, int]] = []  # (connection, conversation, seq) of everything pushed
         self.outbox: dict[int, Message] = {}  # not answered yet, in order
         self.answered: list[Message] = []
+        self.wishes: dict[int, Wish] = {}  # not answered yet
         self.wanted = True  # online
         self._random = random
         self._seqid = random.choice([0, 0, 1 << 40, (1 << 63) - 5])
+        self._wished = 0
         self._connecting = False
 
     def __str__(self) -> str:
@@ -143,10 +156,10 @@ class Device:
 
     # -- sending
 
-    def send(self, to: str, words: str, *, transient: bool = False) -> None:
+    def send(self, to: str, words: str, *, to_group: bool = False, transient: bool = False) -> None:
         """Have a message sent, now or once there is a connection."""
         self._seqid += self._random.choice([1, 1, 1, 7])
-        message = Message(self._seqid, to, words, transient)
+        message = Message(self._seqid, to, words, to_group, transient)
         if transient:
             if self.line is not None:  # never retried
                 self.world.transient.add(words)
@@ -163,10 +176,24 @@ class Device:
 
     def _invoke(self, line: Line, message: Message) -> None:
         if not message.transient:
-            conversation = conversation_of(self.user, message.to)
+            conversation = message.conversation_of(self.user)
             self.world.happened(Invoked(line.connection.number, message.seqid, conversation, message.words.encode()))
         body = text_message(message.to, message.words)
+        body.chat = pb.GROUP_CHAT if message.to_group else pb.SINGLE
         self._write(line, sending(message.seqid, body, transient=message.transient))
+
+    def wish(self, group: str, request: pb.Group) -> None:
+        """Have a group changed, now or once there is a connection."""
+        self._wished += 1
+        wish = self.wishes[self._wished] = Wish(ASK_SEQID + self._wished, group, request)
+        if self.line is not None:
+            self._ask(self.line, wish)
+
+    def _ask(self, line: Line, wish: Wish) -> None:
+        payload = wish.request.SerializeToString()
+        self.world.happened(Asked(line.connection.number, wish.seqid, group_conversation(wish.group), payload))
+        request = pb.Request(type=pb.GROUP, seqid=wish.seqid, payload=payload)
+        self._write(line, pb.Command(version=1, request=request))
 
     def _write(self, line: Line, command: pb.Command) -> None:
         line.connection.send(framed(command))
@@ -205,11 +232,16 @@ class Device:
         self.world.happened(LoggedIn(line.connection.number, self.user, self.name))
         for message in list(self.outbox.values()):
             self._invoke(line, message)
+        for wish in list(self.wishes.values()):
+            self._ask(line, wish)
 
     def _answer(self, line: Line, response: pb.Response) -> None:
         number = line.connection.number
         if PULL_SEQID <= response.seqid < PULL_SEQID << 1:
             self._pulled(line, response)
+            return
+        if ASK_SEQID <= response.seqid < ASK_SEQID << 1:
+            self._granted(line, response)
             return
         message = self.outbox.get(response.seqid) or next((m for m in self.answered if m.seqid == response.seqid), None)
         if message is None:  # transient
@@ -226,26 +258,38 @@ class Device:
         else:
             self.outbox.pop(response.seqid, None)
 
+    def _granted(self, line: Line, response: pb.Response) -> None:
+        self.world.happened(Answered(line.connection.number, response.seqid, response.code))
+        number = response.seqid - ASK_SEQID
+        if response.code == pb.UNAVAILABLE:
+            self.world.clock.after(self._random.randrange(1, 2_000) * MS, lambda: self._ask_again(number))
+        else:
+            self.wishes.pop(number, None)
+
+    def _ask_again(self, number: int) -> None:
+        if number in self.wishes and self.line is not None:
+            self._ask(self.line, self.wishes[number])
+
     def _try_again(self, message: Message) -> None:
         if message.seqid in self.outbox and self.line is not None:
             self._invoke(self.line, message)
 
     def _pushed(self, line: Line, request: pb.Request, written_ms: int) -> None:
         message = pb.Message.FromString(request.payload)
-        sender, words = getattr(message, "from"), text_of(message)
-        conversation = conversation_of(sender, message.to)
+        _, seq, conversation, sender, content = seen(message)
         if not request.seqid:
+            words = content.decode()
             self.world.check(words in self.world.transient, f"{words!r} was pushed as transient")
             self.world.check(not message.seq, f"transient {words!r} has a seq")
             return
         number = line.connection.number
         # The 30 s until it comes again begin a little before it is written, when the node asks its store for it.
         at_ms = written_ms + written_ms // 100
-        self.world.happened(Received(number, request.seqid, message.seq, conversation, sender, words.encode(), at_ms))
-        self.pushes.append((number, conversation, message.seq))
+        self.world.happened(Received(number, request.seqid, seq, conversation, sender, content, at_ms))
+        self.pushes.append((number, conversation, seq))
         if request.seqid in line.acked:
             return  # it came again while our ack was on its way
-        line.unacked.setdefault(request.seqid, (conversation, message.seq))
+        line.unacked.setdefault(request.seqid, (conversation, seq))
         self.world.check(len(line.unacked) <= self.world.plan.window, f"the window of {number} is overrun")
         if line.acking is Acking.AT_ONCE:
             self._ack(line, request.seqid, request.seqid)
@@ -277,23 +321,21 @@ class Device:
 
     # -- pulling
 
-    def pull(self, peers: list[str]) -> None:
+    def pull(self, peers: list[str], groups: list[str]) -> None:
         """Read logs."""
         if self.line is None:
             return
-        for number, peer in enumerate(peers):
-            pull = pb.Sync(pull=pb.Pull(chat=pb.SINGLE, peer=peer, limit=200))
+        chats = [(pb.SINGLE, peer) for peer in peers] + [(pb.GROUP_CHAT, group) for group in groups]
+        for number, (chat, peer) in enumerate(chats):
+            pull = pb.Sync(pull=pb.Pull(chat=chat, peer=peer, limit=200))
             request = pb.Request(type=pb.SYNC, seqid=PULL_SEQID + number, payload=pull.SerializeToString())
             self._write(self.line, pb.Command(version=1, request=request))
 
     def _pulled(self, line: Line, response: pb.Response) -> None:
         for message in pb.Pulled.FromString(response.payload).messages:
-            sender, words = getattr(message, "from"), text_of(message)
-            self.world.check(words not in self.world.transient, f"transient {words!r} was stored")
-            conversation = conversation_of(sender, message.to)
-            self.world.happened(
-                Pulled(line.connection.number, message.msgid, message.seq, conversation, sender, words.encode())
-            )
+            found = seen(message)
+            self.world.check(found.content.decode() not in self.world.transient, f"transient {found.content!r} was stored")
+            self.world.happened(Pulled(line.connection.number, *found))
 
 
 def _next_command(unread: bytearray) -> pb.Command | None:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
 
@@ -10,16 +11,20 @@ from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery import backlog
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import Stream, Window
+from rockdove.core.dispatch import Dispatch
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import Batch, Draft
+from rockdove.core.records import OPEN, Batch, Change, Draft, Member
 from rockdove.core.registry import Registry
 from rockdove.core.services.message import MessageService
+from rockdove.core.services.pending import Pending
 from rockdove.core.session import Session
 from rockdove.store.memory.store import MemoryStore
+from rockdove.wire import codec
 from tests.simulation.disk import NodeStore
 
 Plant = Callable[[], AbstractContextManager[object]]
 MUTANTS: Final[dict[str, Plant]] = {}
+STORED: Final = ("_logs", "_places", "_requests", "_groups", "_members", "_former")
 
 
 def replaces(owner: type, name: str) -> Callable[[Callable[..., Any]], None]:
@@ -51,7 +56,7 @@ def acknowledged_before_it_is_durable() -> Iterator[None]:
     before: dict[str, Any] = {}
 
     def note(store: NodeStore, batch: Batch, done: Callable[[Exception | None], None]) -> None:
-        before.update({name: deepcopy(getattr(store._store, name)) for name in ("_logs", "_requests")})
+        before.update({name: deepcopy(getattr(store._store, name)) for name in STORED})
         commit(store, batch, done)
 
     def lose(store: NodeStore) -> None:
@@ -172,3 +177,51 @@ def close_of_an_old_session_removes_the_new_one(remove: Any, registry: Registry,
 def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, *arguments: Any) -> None:
     *message, device, now_ms = arguments
     deliver(outbound, *message, 0 if device == outbound.device else device, now_ms)
+
+
+# ---------------------------------------------------------------- groups (protocol §7)
+
+
+@plant
+def permit_is_not_asked() -> Iterator[None]:
+    with mock.patch("rockdove.store.memory.store.permitted", return_value=True):
+        yield
+
+
+@replaces(MemoryStore, "_append")
+def permit_is_asked_before_a_retry_is_known(append: Any, store: Any, draft: Draft, may: Any) -> bool:
+    return may(draft) and append(store, draft, lambda _: True)
+
+
+@replaces(MemoryStore, "_put_member")
+def who_joins_sees_from_after_the_notice(put_member: Any, store: Any, member: Member) -> bool:
+    new = (member.conversation, member.user) not in store._members
+    return put_member(store, replace(member, after_seq=member.after_seq + 1) if new else member)
+
+
+@replaces(MemoryStore, "_end_member")
+def who_leaves_goes_on_seeing(end_member: Any, store: Any, conversation: int, user: int, _: int) -> None:
+    end_member(store, conversation, user, OPEN)
+
+
+@replaces(Registry, "joined")
+def who_joins_is_not_seated(_: Any, registry: Registry, user: int, conversation: int) -> bool:
+    return bool(registry.sessions(user))
+
+
+@plant
+def who_leaves_is_neither_unseated_nor_looked_at() -> Iterator[None]:
+    with mock.patch.object(Registry, "parted"), mock.patch.object(Outbound, "look_again"):
+        yield
+
+
+@replaces(Outbound, "look_again")
+def stream_is_not_read_anew(_: Any, outbound: Outbound, conversation: int) -> None:
+    outbound.backlog.owe(conversation)
+    outbound.touch()
+
+
+@replaces(Dispatch, "_carry_out")
+def change_is_answered_before_it_is_durable(_: Any, dispatch: Dispatch, session: Session, seqid: int, pending: Pending) -> None:
+    dispatch._commit.change(Change(pending.rule, lambda *_: None, notices=pending.notices))
+    session.answer(codec.response(seqid))

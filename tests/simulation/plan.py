@@ -7,6 +7,7 @@ from typing import Final
 from tests.simulation.disk import Habits
 
 USERS: Final = ["ann", "bob", "cat", "dan"]
+GROUPS: Final = ["birds", "trees"]
 
 
 @dataclass
@@ -24,6 +25,9 @@ class Plan:
     crashes: int
     troubles: int  # of people and clients
     backlog: dict[str, int] = field(default_factory=dict)  # messages that wait for the first user, by sender
+    groups: list[str] = field(default_factory=list)
+    history_for_new: bool = False
+    changes: int = 0  # of groups
 
     @classmethod
     def of(cls, random: Random) -> "Plan":
@@ -50,3 +54,9 @@ class Plan:
             plan.window = random.choice([60, 256])
             plan.backlog = {user: random.randint(40, 140) for user in users[1:]}
         return plan
+
+    def add_groups(self, random: Random) -> None:
+        """Let there be groups, in most worlds."""
+        self.groups = GROUPS[: random.choice([0, 1, 1, 2])]
+        self.history_for_new = self.retention and random.random() < 0.3  # else the history may be gone
+        self.changes = random.choice([4, 12, 30])

@@ -14,11 +14,13 @@ from rockdove.core.settings import Settings
 from rockdove.store.memory.accounts import MemoryAccounts
 from rockdove.store.memory.store import MemoryStore
 from rockdove.wire import codec
+from tests.history.content import single_conversation as conversation_of
 from tests.history.events import Event, Invoked, Killed, LoggedIn, Pinged, Ponged, Sent
 from tests.raw import text_message
 from tests.simulation.clock import MS, START_MS, Clock, NodeScheduler, pause
-from tests.simulation.device import Acking, Device, Line, conversation_of
+from tests.simulation.device import Acking, Device, Line
 from tests.simulation.disk import Disk, NodeStore
+from tests.simulation.groups import create, someone_changes_a_group
 from tests.simulation.network import Connection, Fate
 from tests.simulation.plan import Plan
 
@@ -41,9 +43,11 @@ def at_once(work: Coroutine[Any, Any, Result]) -> Result:
 class World:
     """One run. `history` is what clients saw; `violations` is what they could not accept."""
 
-    def __init__(self, seed: int, *, print_trace: bool = False) -> None:
+    def __init__(self, seed: int, *, groups: bool = True, print_trace: bool = False) -> None:
         self.random = Random(seed)
         self.plan = Plan.of(self.random)
+        if groups:
+            self.plan.add_groups(Random(f"groups of {seed}"))
         self.print_trace = print_trace
         self.clock = Clock(Random(self.random.random()))
         self.history: list[Event] = []
@@ -134,6 +138,12 @@ class World:
         self._words += 1
         return f"text {self._words}"
 
+    def members(self, group: str) -> dict[str, int]:
+        """Who is in the group now, and as what."""
+        found = at_once(self.disk.store.group_named(1, group))
+        members = at_once(self.disk.store.members(found.conversation, 0, len(self.users))) if found else []
+        return {name: int(member.role) for name, member in members}
+
     def password(self, user: str) -> str:
         """What lets the user in now."""
         return self._passwords[user]
@@ -219,6 +229,10 @@ class World:
             device.connect_soon(self.plan.storm_ms // 2 if self.random.random() < 0.3 else 300)
         for _ in range(self.plan.sends):
             self._some_time(World._someone_sends)
+        for group in self.plan.groups:
+            self.clock.after(self.random.randrange(self.plan.storm_ms // 4) * MS, lambda group=group: create(self, group))
+            for _ in range(self.plan.changes):
+                self._some_time(lambda world, group=group: someone_changes_a_group(world, group))
         for _ in range(self.plan.troubles):
             self._some_time(self.random.choice(_TROUBLES))
         for _ in range(self.plan.crashes):
@@ -231,9 +245,15 @@ class World:
     def _someone_sends(self) -> None:
         device = self.random.choice(self.devices)
         for _ in range(self.random.choice([1, 1, 2, 6])):
-            device.send(self.random.choice(list(self.users)), self.new_words(), transient=self.random.random() < 0.1)
+            self._send_somewhere(device, transient=self.random.random() < 0.1)
         if self.random.random() < 0.3:
             device.repeat()
+
+    def _send_somewhere(self, device: Device, *, transient: bool = False) -> None:
+        if self.plan.groups and self.random.random() < 0.7:
+            device.send(self.random.choice(self.plan.groups), self.new_words(), to_group=True, transient=transient)
+        else:
+            device.send(self.random.choice(list(self.users)), self.new_words(), transient=transient)
 
     def _calm_down(self) -> None:
         self.note("calm")
@@ -266,15 +286,17 @@ class World:
         for device in self.devices:
             if device.line is not None and self.random.random() < 0.3:
                 device.line.connection.client_reads = False
-                device.pull(list(self.users))  # fills the way out
+                device.pull(list(self.users), self.plan.groups)  # fills the way out
                 self.clock.after(2_000 * MS, device.line.connection.go_on_reading)
         self.clock.run(self.clock.now_us + 500 * MS)
         for device in self.devices:
             for _ in range(self.random.randint(0, 6)):
-                device.send(self.random.choice(list(self.users)), self.new_words())
+                self._send_somewhere(device)
+            for group in self.plan.groups:
+                someone_changes_a_group(self, group)
         self._wait(PROMPT_US, "in the last round")
         for device in self.devices:
-            device.pull(list(self.users))
+            device.pull(list(self.users), self.plan.groups)
         self.clock.run(self.clock.now_us + 2_000 * MS)
 
     def _wait(self, limit_us: int, when: str) -> None:
@@ -292,6 +314,8 @@ class World:
                 return f"{device} is not online"
             if device.outbox:
                 return f"{device} has no answer to {next(iter(device.outbox))}"
+            if device.wishes:
+                return f"{device} has no answer to {next(iter(device.wishes.values()))}"
             user = self.users[device.user]
             opened = at_once(self.disk.store.open_device(user.id, device.name, "", START_MS))
             if owed := at_once(self.disk.store.owed(user.id, opened.id)):
