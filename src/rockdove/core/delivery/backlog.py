@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 from rockdove.core.delivery.window import NEVER, Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
-from rockdove.core.records import OPEN, Stored, next_span
+from rockdove.core.records import GROUPS_END, OPEN, Stored, next_span
 from rockdove.wire import codec
 from rockdove.wire.limits import BACKLOG_TURN
 
@@ -77,6 +77,7 @@ class Backlog:
             stream.caught_up = False  # what arrives while the store is read waits behind it
             messages = await self._store.messages(conversation, after, 0 if through == OPEN else through + 1, limit)
             hidden = await self._hidden(stream, messages)
+            await self._look_for_the_end(stream)
             if not outbound.live:
                 return False
             if stream.position != after or stream.stale:  # by an ack, or because all of it is to come again
@@ -114,6 +115,13 @@ class Backlog:
         if not stream.hides or not messages:
             return frozenset()
         return await self._store.hidden(self._outbound.user, stream.conversation, messages[0].seq - 1, messages[-1].seq)
+
+    async def _look_for_the_end(self, stream: Stream) -> None:
+        """The messages may be of a commit not reported yet, in which the user left the group or was put out."""
+        if stream.conversation < GROUPS_END and stream.visible != await self._store.visible(
+            self._outbound.user, stream.conversation
+        ):
+            stream.stale = True
 
     async def _stream(self, conversation: int) -> Stream:
         """The stream, which knows what its user may see."""
