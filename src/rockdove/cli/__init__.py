@@ -22,6 +22,8 @@ def main() -> NoReturn:
         if error.name is None or error.name.startswith("rockdove"):
             raise
         advice = "pip install 'rockdove[server]', or 'rockdove[chat]' for the chat alone"
+        if error.name == "textual":
+            advice = "pip install 'rockdove[tui]'"
         print(f"rockdove: the Python package {error.name} is not installed: {advice}", file=sys.stderr)
         code = 1
     except BrokenPipeError:  # `rockdove user list | head`

@@ -12,10 +12,12 @@ from rockdove.cli.errors import wrong_usage
 _SUBCOMMANDS: Final = {
     "serve": "Run the server.",
     "chat": "Chat in this terminal.",
+    "tui": "Chat on the whole screen of this terminal.",
     "user": "Add, list, disable and remove users.",
     "tenant": "Add and configure tenants, and sign app tokens for them.",
     "backup": "Copy the database into a file, while the server runs.",
     "restore": "Put such a copy in the place of the database.",
+    "admin": "Check and compact a data directory.",
 }
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)

@@ -37,6 +37,10 @@ class Company:
         status = None if isinstance(peer, Group) else self._statuses.get(peer)
         return printable(f"{peer} · {presence_words(status, texts)}") if status else ""
 
+    def status(self, user: str) -> Status | None:
+        """What is known of this user."""
+        return self._statuses.get(user)
+
     def types(self, peer: Peer, user: str) -> None:
         """`user` is writing."""
         self._typing[peer, user] = time.monotonic() + _TYPING_SECONDS
