@@ -12,7 +12,7 @@ from rockdove.core.errors import invalid
 from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Store
 from rockdove.core.records import GROUPS_END, Query, Summary, single_conversation, within
-from rockdove.core.rules.posting import no_group, no_user, not_member
+from rockdove.core.rules.posting import find_member, no_group, no_user, not_member
 from rockdove.core.rules.reading import DeleteForMe
 from rockdove.core.services.history import downwards, shown, upwards
 from rockdove.core.services.pending import Pending
@@ -115,9 +115,9 @@ class SyncService:
 
     async def _readers(self, session: "Session", query: pb.ListReaders) -> bytes:
         conversation = await find_conversation(self._directory, session, pb.GROUP_CHAT, query.peer)
-        if await self._store.member(conversation, session.user) is None:
-            raise not_member(query.peer)
-        if not within(await self._store.visible(session.user, conversation), query.seq):
+        await find_member(self._store, conversation, session.user)
+        visible = await self._store.visible(session.user, conversation)
+        if not within(visible, query.seq) or query.seq > await self._store.last_seq(conversation):
             raise invalid(f"seq {query.seq} is no message that you can see")
         after = await self._user(session, query.after) if query.after else 0
         limit = _page(query.limit)
