@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from rockdove.cli.chat.commands import COMMANDS
 from tests.docs.commands import GROUPS, command, commands, options, parse, shown
 from tests.docs.pages import PAGES, ROOT, all_blocks, anchors, blocks, code_spans, links, read
 
@@ -60,3 +61,12 @@ def test_both_readmes_have_the_same_structure_and_links() -> None:
         line.split()[0] for line in re.findall(r"^#+ .*", chinese, re.MULTILINE)
     ]
     assert set(links(english)) ^ set(links(chinese)) == {"README.md", "README.zh-CN.md"}
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
+def test_commands_of_the_chat_in_the_readmes_exist(name: str) -> None:
+    known = {word for each in COMMANDS for word in each.names}
+    paths = {"/healthz", "/readyz"}
+    shown = {span.split()[0] for span in code_spans(read(name)) if span.startswith("/")} - paths
+    assert "/group" in shown
+    assert shown <= known
