@@ -9,30 +9,54 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from random import Random
+from typing import NamedTuple
 
 from rockdove.wire import im_pb2 as pb
 from tests.history.checker import check
-from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
+from tests.history.content import edit_of, group_conversation, newest_edit, recall_of, seen, single_conversation
+from tests.history.events import (
+    Acked,
+    Answered,
+    Asked,
+    Event,
+    Invoked,
+    Killed,
+    LoggedIn,
+    Pinged,
+    Ponged,
+    Pulled,
+    Received,
+    Refused,
+    Sent,
+)
 from tests.history.evidence import Evidence
 from tests.process import PASSWORD, ServerProcess
-from tests.raw import DEADLINE_SECONDS, Closed, RawClient, acknowledging, sending, text_message, text_of
+from tests.raw import DEADLINE_SECONDS, Closed, RawClient, acknowledging, sending, text_message
 
 USERS = ("alice", "bob", "carol")
 DEVICES = ("laptop", "phone")
+GROUPS = ("birds", "trees")
+PLACES = (*USERS, *(group_conversation(group) for group in GROUPS))  # where messages go
 IN_FLIGHT = 100  # unanswered sends of one device
 PAUSE_SECONDS = 0.04  # at most, between two actions of a device
 
-CALM = {"send": 50, "acknowledge": 40, "ping": 5, "send_transient": 5, "retry": 5}
+CALM = {"send": 50, "acknowledge": 40, "ping": 5, "send_transient": 5, "retry": 5, "recall": 2, "edit": 2, "change_group": 4}
 RESTLESS = CALM | {"vanish": 2, "leave": 2}
+RECENT = 20  # messages that may be recalled or edited
+FOR_EVER = 100 * 365 * 86_400  # seconds
+ASK_SEQID = 1 << 50  # of changes of groups; far from other seqids
 GONE = object()  # what an action returns that ends the connection
 
 
-def conversation(one: str, other: str) -> str:
-    """The name of a conversation in the history."""
-    return "+".join(sorted((one, other)))
+CONVERSATIONS = {single_conversation(a, b): {a, b} for a, b in itertools.combinations_with_replacement(USERS, 2)}
 
 
-CONVERSATIONS = {conversation(a, b): {a, b} for a, b in itertools.combinations_with_replacement(USERS, 2)}
+class Letter(NamedTuple):
+    """A message that a device wants stored."""
+
+    conversation: str
+    content: bytes  # as histories tell of it
+    message: pb.Message
 
 
 class Fleet:
@@ -67,7 +91,7 @@ class Fleet:
         await self._online_and_quiet(port, [])
         self._assert_promises_kept()
         # What was acknowledged before must not come again before one more message in each conversation.
-        last_texts = [(device, peer) for device in self.devices if device.name == DEVICES[0] for peer in USERS]
+        last_texts = [(device, peer) for device in self.devices if device.name == DEVICES[0] for peer in PLACES]
         await self._online_and_quiet(port, last_texts)
         self._assert_promises_kept()
 
@@ -82,7 +106,7 @@ class Fleet:
             device.send_text(peer)
         with suppress(TimeoutError):  # what is missing then, the checker tells
             async with asyncio.timeout(DEADLINE_SECONDS):
-                await asyncio.gather(*(device.until(lambda device: not device.unanswered) for device in self.devices))
+                await asyncio.gather(*(device.until(lambda device: not device.waits) for device in self.devices))
                 evidence = Evidence(self.history, CONVERSATIONS)
                 for device in self.devices:
                     owed = {evidence.log[place].msgid for place in evidence.owed((device.user, device.name))}
@@ -106,18 +130,31 @@ class Device:
     def __init__(self, fleet: Fleet, user: str, name: str, random: Random) -> None:
         self.user = user
         self.name = name
-        self.unanswered: dict[int, tuple[str, str]] = {}  # by seqid: to whom, what
-        self.answered: dict[int, tuple[str, str]] = {}
+        self.unanswered: dict[int, Letter] = {}  # by seqid
+        self.answered: dict[int, Letter] = {}
+        self.texts: list[tuple[int, Letter]] = []  # those of them that are stored, with their msgids
+        self.wishes: dict[int, tuple[str, pb.Group]] = {}  # by seqid: changes of groups, not answered yet
         self.received: set[int] = set()  # msgids
         self.unanswered_pings = 0
         self._fleet = fleet
         self._random = random
         self._seqids = itertools.count(1)
+        self._ask_seqids = itertools.count(ASK_SEQID)
         self._token = PASSWORD
         self._unacked: list[int] = []  # msgids, on this connection
         self._client: RawClient
         self._connection = 0
         self._changed = asyncio.Condition()
+        if (user, name) == (USERS[0], DEVICES[0]):
+            for group in GROUPS:
+                policy = pb.GroupPolicy(join=pb.GroupPolicy.OPEN, members_invite=True, history_for_new=group == GROUPS[1])
+                create = pb.GroupCreate(id=group, name=group, members=USERS[1:2], policy=policy)
+                self.wishes[next(self._ask_seqids)] = (group, pb.Group(create=create))
+
+    @property
+    def waits(self) -> bool:
+        """Whether an answer is missing."""
+        return bool(self.unanswered or self.wishes)
 
     # ------------------------------------------------------------ connections
 
@@ -160,6 +197,8 @@ class Device:
         self._note(LoggedIn(self._connection, self.user, self.name))
         for seqid in self.unanswered:
             self._send(seqid)
+        for seqid in self.wishes:
+            self._ask(seqid)
 
     async def hang_up(self) -> None:
         """End the connection without a word."""
@@ -192,24 +231,30 @@ class Device:
     def _take_message(self, message: pb.Message) -> None:
         if not message.seq:
             return  # transient: nothing is promised
-        sender = getattr(message, "from")
         self.received.add(message.msgid)
         self._unacked.append(message.msgid)
-        place = (message.msgid, message.seq, conversation(sender, message.to), sender, text_of(message).encode())
-        self._note(Received(self._connection, *place, at_ms=int(time.monotonic() * 1000)))
+        at_ms = int(time.monotonic() * 1000)
+        self._note(Received(self._connection, *seen(message), at_ms, message.removed, newest_edit(message)))
 
     def _take_answer(self, response: pb.Response) -> None:
         seqid = response.seqid
         if not seqid:
             return  # of a transient message
-        if response.code == pb.OK:
+        if seqid >= ASK_SEQID:
+            self._note(Answered(self._connection, seqid, response.code))
+            if response.code != pb.UNAVAILABLE:
+                self.wishes.pop(seqid, None)
+        elif response.code == pb.OK:
             sent = pb.Sent.FromString(response.payload)
             self._note(Sent(self._connection, seqid, sent.msgid, sent.seq))
             if seqid in self.unanswered:
-                self.answered[seqid] = self.unanswered.pop(seqid)
+                letter = self.answered[seqid] = self.unanswered.pop(seqid)
+                if letter.message.type == pb.TXT:
+                    self.texts.append((sent.msgid, letter))
         else:
-            assert response.code == pb.UNAVAILABLE, response
             self._note(Refused(self._connection, seqid, response.code))
+            if response.code != pb.UNAVAILABLE:
+                self.unanswered.pop(seqid)
 
     # ------------------------------------------------------------ actions
 
@@ -224,18 +269,64 @@ class Device:
         """Pipeline some messages."""
         for _ in range(self._random.choice((1, 1, 2, 4, 16))):
             if len(self.unanswered) < IN_FLIGHT:
-                self.send_text(self._random.choice(USERS))
+                self.send_text(self._random.choice(PLACES))
 
-    def send_text(self, to: str) -> None:
-        """A message like no other of this user."""
+    def send_text(self, place: str) -> None:
+        """A message like no other of this user, to a user or a group."""
+        text = f"{self.name} {len(self.answered)} {self._random.random()} " + "鸽" * self._random.choice((0, 1, 30, 1000))
+        group = place.removeprefix(group_conversation(""))
+        message = text_message(group, text)
+        message.chat = pb.SINGLE if group == place else pb.GROUP_CHAT
+        self._put(Letter(single_conversation(self.user, place) if group == place else place, text.encode(), message))
+
+    def recall(self) -> None:
+        """Take something back that was stored lately."""
+        if self.texts and len(self.unanswered) < IN_FLIGHT:
+            msgid, letter = self._random.choice(self.texts[-RECENT:])
+            self._put_change(pb.RECALL, pb.Change(msgid=msgid), letter, recall_of(msgid))
+
+    def edit(self) -> None:
+        """Write something anew that was stored lately."""
+        if self.texts and len(self.unanswered) < IN_FLIGHT:
+            msgid, letter = self._random.choice(self.texts[-RECENT:])
+            words = f"{self.name} edits {self._random.random()}"
+            payload = pb.MessageTxt(txt=words).SerializeToString()
+            self._put_change(
+                pb.EDIT, pb.Change(msgid=msgid, type=pb.TXT, payload=payload), letter, edit_of(msgid, words.encode())
+            )
+
+    def _put_change(self, kind: pb.MessageType, change: pb.Change, letter: Letter, content: bytes) -> None:
+        to, chat = letter.message.to, letter.message.chat
+        message = pb.Message(type=kind, to=to, chat=chat, payload=change.SerializeToString())
+        self._put(Letter(letter.conversation, content, message))
+
+    def _put(self, letter: Letter) -> None:
         seqid = next(self._seqids)
-        self.unanswered[seqid] = (to, f"{self.name} {seqid} " + "鸽" * self._random.choice((0, 1, 30, 1000)))
+        self.unanswered[seqid] = letter
         self._send(seqid)
 
     def _send(self, seqid: int) -> None:
-        to, text = self.unanswered.get(seqid) or self.answered[seqid]
-        self._note(Invoked(self._connection, seqid, conversation(self.user, to), text.encode()))
-        self._client.write(sending(seqid, text_message(to, text)))
+        letter = self.unanswered.get(seqid) or self.answered[seqid]
+        self._note(Invoked(self._connection, seqid, letter.conversation, letter.content))
+        self._client.write(sending(seqid, letter.message))
+
+    def change_group(self) -> None:
+        """Come or go, or have others come, go or be silent; who may not is refused."""
+        group, user = self._random.choice(GROUPS), self._random.choice([name for name in USERS if name != self.user])
+        reference, users = pb.GroupRef(id=group), pb.GroupUsers(id=group, users=[user])
+        mute = pb.GroupMute(id=group, user=user, seconds=self._random.choice((0, 0, FOR_EVER)))
+        role = pb.GroupRole(id=group, user=user, role=self._random.choice((pb.GroupRole.MEMBER, pb.GroupRole.ADMIN)))
+        requests = [pb.Group(join=reference)] * 3 + [pb.Group(leave=reference), pb.Group(invite=users)]
+        requests += [pb.Group(kick=users), pb.Group(mute=mute), pb.Group(role=role)]
+        seqid = next(self._ask_seqids)
+        self.wishes[seqid] = (group, self._random.choice(requests))
+        self._ask(seqid)
+
+    def _ask(self, seqid: int) -> None:
+        group, request = self.wishes[seqid]
+        payload = request.SerializeToString()
+        self._note(Asked(self._connection, seqid, group_conversation(group), payload))
+        self._client.write(pb.Command(version=1, request=pb.Request(type=pb.GROUP, seqid=seqid, payload=payload)))
 
     def retry(self) -> None:
         """Send something once more that was answered, perhaps long ago."""
@@ -274,14 +365,16 @@ class Device:
 
     async def pull_everything(self) -> None:
         """Read the logs of all this user's conversations."""
-        for peer in USERS:
+        for chat, peer in [*((pb.SINGLE, user) for user in USERS), *((pb.GROUP_CHAT, group) for group in GROUPS)]:
             after, more = 0, True
             while more:
-                page = await self._client.pull(peer, after, 200)
+                pull = pb.Sync(pull=pb.Pull(chat=chat, peer=peer, after=after, limit=200))
+                answer = await self._client.request(pb.SYNC, pull.SerializeToString())
+                assert answer.code == pb.OK or (answer.code, chat) == (pb.PERMISSION_DENIED, pb.GROUP_CHAT), answer
+                page = pb.Pulled.FromString(answer.payload)
                 for message in page.messages:
                     after = message.seq
-                    place = (message.msgid, message.seq, conversation(self.user, peer), getattr(message, "from"))
-                    self._note(Pulled(self._connection, *place, text_of(message).encode()))
+                    self._note(Pulled(self._connection, *seen(message), message.removed, newest_edit(message)))
                 more = page.more
 
     def _note(self, event: Event) -> None:

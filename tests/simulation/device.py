@@ -82,6 +82,7 @@ class Device:
         self.outbox: dict[int, Message] = {}  # not answered yet, in order
         self.answered: list[Message] = []
         self.wishes: dict[int, Wish] = {}  # not answered yet
+        self.known = False  # to the server
         self.wanted = True  # online
         self._random = random
         self._seqid = random.choice([0, 0, 1 << 40, (1 << 63) - 5])
@@ -228,7 +229,7 @@ class Device:
             return
         for other in self.lines.values():
             other.replaced = other.replaced or other.online
-        line.online = True
+        line.online = self.known = True
         self.world.happened(LoggedIn(line.connection.number, self.user, self.name))
         for message in list(self.outbox.values()):
             self._invoke(line, message)

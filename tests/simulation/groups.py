@@ -11,10 +11,16 @@ FOR_EVER: Final = 100 * 365 * 86_400  # seconds
 OPERATIONS: Final = {"join": 8, "leave": 4, "invite": 5, "kick": 6, "mute": 3, "role": 3, "dissolve": 0.2, "create": 0.5}
 
 
+def _invitable(world: "World", actor: str) -> list[str]:
+    """Others who can be members. Without retention nothing is kept for one who has no device and is put out again."""
+    known = {device.user for device in world.devices if device.known or world.plan.retention}
+    return [name for name in world.users if name != actor and name in known]
+
+
 def create(world: "World", group: str) -> None:
     """Somebody founds the group, with some of the others."""
     device = world.random.choice(world.devices)
-    members = [name for name in world.users if name != device.user and world.random.random() < 0.5]
+    members = [name for name in _invitable(world, device.user) if world.random.random() < 0.5]
     policy = pb.GroupPolicy(join=pb.GroupPolicy.OPEN, members_invite=True, history_for_new=world.plan.history_for_new)
     device.wish(group, pb.Group(create=pb.GroupCreate(id=group, name=group, members=members, policy=policy)))
 
@@ -38,9 +44,8 @@ def _request(world: "World", operation: str, group: str, actor: str) -> pb.Group
     user = random.choice([name for name in world.users if name != actor])
     match operation:
         case "invite":
-            return pb.Group(
-                invite=pb.GroupUsers(id=group, users=[name for name in world.users if random.random() < 0.5] or [user])
-            )
+            users = [name for name in _invitable(world, actor) if random.random() < 0.6]
+            return pb.Group(invite=pb.GroupUsers(id=group, users=users))
         case "kick":
             return pb.Group(kick=pb.GroupUsers(id=group, users=[user]))
         case "mute":

@@ -55,6 +55,7 @@ class World:
         self.transient: set[str] = set()
         self.backlog_last: dict[str, int] = {}  # by conversation: seq of the last message that was there at the start
         self.store_refused = self.plan.habits.unavailable > 0  # some commits
+        self.strangers_refused = False  # at some time
         self.acks_are_settled = not (self.plan.habits.slow or self.store_refused)
         self._calm = False
         self.quiet = False  # clients leave heartbeats out
@@ -245,15 +246,15 @@ class World:
     def _someone_sends(self) -> None:
         device = self.random.choice(self.devices)
         for _ in range(self.random.choice([1, 1, 2, 6])):
-            self._send_somewhere(device, transient=self.random.random() < 0.1)
+            self._send_somewhere(device, transient_share=0.1)
         if self.random.random() < 0.3:
             device.repeat()
 
-    def _send_somewhere(self, device: Device, *, transient: bool = False) -> None:
-        if self.plan.groups and self.random.random() < 0.7:
-            device.send(self.random.choice(self.plan.groups), self.new_words(), to_group=True, transient=transient)
-        else:
-            device.send(self.random.choice(list(self.users)), self.new_words(), transient=transient)
+    def _send_somewhere(self, device: Device, transient_share: float = 0.0) -> None:
+        to_group = bool(self.plan.groups) and self.random.random() < 0.7
+        to = self.random.choice(self.plan.groups if to_group else list(self.users))
+        transient = transient_share > 0 and self.random.random() < transient_share
+        device.send(to, self.new_words(), to_group=to_group, transient=transient)
 
     def _calm_down(self) -> None:
         self.note("calm")
@@ -377,6 +378,7 @@ def _disable(world: World) -> None:
 
 def _forbid_strangers(world: World) -> None:
     world._set_tenant(strangers=False)
+    world.strangers_refused = True
     world.clock.after(world.random.choice([500, 5_000]) * MS, lambda: world._set_tenant(strangers=True))
 
 
