@@ -40,7 +40,7 @@ PLACES = (*USERS, *(group_conversation(group) for group in GROUPS))  # where mes
 IN_FLIGHT = 100  # unanswered sends of one device
 PAUSE_SECONDS = 0.04  # at most, between two actions of a device
 
-CALM = {"send": 50, "acknowledge": 40, "ping": 5, "send_transient": 5, "retry": 5, "recall": 2, "edit": 2, "change_group": 4}
+CALM = {"send": 50, "acknowledge": 40, "ping": 5, "send_transient": 5, "retry": 5, "recall": 4, "edit": 4, "change_group": 10}
 RESTLESS = CALM | {"vanish": 2, "leave": 2}
 RECENT = 20  # messages that may be recalled or edited
 FOR_EVER = 100 * 365 * 86_400  # seconds
