@@ -8,7 +8,7 @@ import typer
 
 from rockdove.cli.app import app
 
-GROUPS = ("user", "tenant")
+GROUPS = ("user", "tenant", "admin")
 
 
 def command(name: str) -> Any:

@@ -19,7 +19,8 @@ from rockdove.store.sqlite.tail import Run
 from rockdove.wire import im_pb2 as pb
 
 RECENT: Final = 500  # conversations that are searched first: each costs some 30 µs
-STEP_BYTES: Final = 16_384  # of records indexed in one step, more or less
+BULK: Final = 1_000  # messages taken in at once when nobody waits
+RECORD_BYTES: Final = 400  # where records are larger, fewer are indexed in one step
 
 
 class Rewritten(NamedTuple):
@@ -54,6 +55,13 @@ class SqliteSearch:
             self._index.add(list(self._documents(taken)), taken[-1].msgid)
         return len(taken)
 
+    def rebuild(self) -> None:
+        """Make the index anew from what is stored now. Raises StoreUnavailable."""
+        self._index.clear()
+        while self.index(BULK):
+            pass
+        self._index.pack()
+
     def _following(self, msgid: int, limit: int) -> list[Entry]:
         """The messages after that one, up to `limit` of them, fewer when they are large."""
         taken: list[Entry] = []
@@ -67,7 +75,7 @@ class SqliteSearch:
             for entry in (entry for (data,) in rows for entry in entries(data) if entry.msgid > msgid):
                 taken.append(entry)
                 size += len(entry.record)
-                if len(taken) == limit or size > STEP_BYTES:
+                if len(taken) == limit or size > limit * RECORD_BYTES:
                     break
         return taken
 

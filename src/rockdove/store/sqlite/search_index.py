@@ -90,6 +90,20 @@ class SearchIndex:
             )
             connection.execute("INSERT INTO document (rowid, tokens) VALUES (?, ?)", (after.msgid, _tokens(after)))
 
+    def clear(self) -> None:
+        """Begin anew, in a new file."""
+        self._remove()
+
+    def pack(self) -> None:
+        """Make it as small and as quick as it can be. Takes seconds for a million messages."""
+        with self._working() as connection:
+            for statement in (
+                "INSERT INTO document (document) VALUES ('optimize')",
+                "VACUUM",
+                "PRAGMA wal_checkpoint(TRUNCATE)",
+            ):
+                connection.execute(statement).fetchall()
+
     # -- reading
 
     def find(self, terms: Terms, conversations: Sequence[int], since: int, before: int) -> Iterator[int]:

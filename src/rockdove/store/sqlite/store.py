@@ -187,6 +187,10 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     async def index(self, limit: int) -> int:
         return self._search.index(limit)
 
+    def rebuild_index(self) -> None:
+        """Make the search index anew, as small as it can be. Raises StoreUnavailable."""
+        self._search.rebuild()
+
 
 def _refused(refusal: Refusal | None) -> bool:
     """False; unless it was the store that failed while a permit or rule looked at it: then nothing of the batch is stored."""
