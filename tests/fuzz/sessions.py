@@ -1,12 +1,14 @@
 """A node that is fed anything at all, and what it may do about it."""
 
 from rockdove.wire import im_pb2 as pb
+from tests.protocol.changing import make_group, say_in
 from tests.protocol.client import Client
 from tests.protocol.storage import MemoryStorage
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import live
 from tests.raw import text_of
 
+OWN_GROUP = "hers"  # of the user who is fed to the server; she is a member of another, too
 ALLOWED_ENDS = {pb.PROTOCOL_ERROR, pb.FRAME_TOO_LARGE, pb.LOGIN_REQUIRED}  # for anything wrong with the bytes
 ALLOWED_CODES = set(pb.Code.values()) - {pb.INTERNAL, pb.UNAVAILABLE}
 
@@ -20,6 +22,10 @@ class Target:
         self.client = self.world.connect("203.0.113.1")
         if logged_in:
             self.client.login("carol", device="fuzz")
+            make_group(self._alice, "bob", "carol")
+            make_group(self.client, "alice", group=OWN_GROUP)
+            self.client.say("bob", "a message to change")
+            say_in(self.client, "another one")
         self._said = 0
 
     def feed(self, data: bytes) -> None:

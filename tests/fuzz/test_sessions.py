@@ -3,21 +3,27 @@
 import string
 from typing import Any
 
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from rockdove.core.msgid import STEP, first_msgid
 from rockdove.wire import im_pb2 as pb
-from tests.fuzz.sessions import Target
+from tests.fuzz.sessions import OWN_GROUP, Target
+from tests.protocol.changing import GROUP
 from tests.protocol.client import PASSWORD
+from tests.protocol.virtual import START_MS
 from tests.raw import framed
 
 fuzzing = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
-u64 = st.one_of(st.integers(0, 3), st.sampled_from([2**32, 2**63 - 1, 2**63, 2**64 - 1]), st.integers(0, 2**64 - 1))
+msgids = st.integers(0, 9).map(lambda n: first_msgid(START_MS) + n * STEP)  # of what was stored first
+u64 = st.one_of(msgids, st.integers(0, 3), st.sampled_from([2**32, 2**63 - 1, 2**63, 2**64 - 1]), st.integers(0, 2**64 - 1))
 u32 = st.one_of(st.integers(0, 3), st.sampled_from([200, 201, 2**32 - 1]))
 enums = st.one_of(st.integers(0, 11), st.sampled_from([-1, 99, 2**31 - 1]))
 people = st.one_of(
-    st.sampled_from(["alice", "bob", "carol", "erin", "nobody", "", "@all"]),
+    st.sampled_from(["alice", "bob", "carol", "erin", "nobody", "", "@all", GROUP, OWN_GROUP]),
     st.text(string.printable, max_size=70),
     st.text(st.characters(codec="utf-8"), max_size=10),
 )
@@ -36,6 +42,9 @@ contents = st.one_of(
     built(pb.MessageTxt, txt=st.integers(16_380, 16_390).map("x".__mul__)),
     built(pb.MessageCustom, kind=people, body=st.one_of(junk, st.integers(65_520, 65_540).map(bytes))),
     built(pb.Change, msgid=u64, type=enums, payload=junk),
+    built(pb.Change, msgid=msgids),
+    built(pb.Change, msgid=msgids, payload=st.sampled_from([b"\x0a\x03new", b""])),
+    built(pb.Reaction, msgid=u64, emoji=people, removed=st.booleans()),
 )
 message_bytes = st.one_of(
     junk,
@@ -53,21 +62,74 @@ message_bytes = st.one_of(
         timestamp=st.integers(-(2**63), 2**63 - 1),
     ),
 )
-sync_bytes = st.one_of(
-    junk,
-    built(pb.Sync, pull=st.builds(pb.Pull, chat=enums, peer=people, after=u64, before=u64, limit=u32)),
-    built(pb.Sync, conversations=st.builds(pb.ListConversations, after=st.one_of(people, junk.map(bytes.hex)), limit=u32)),
+changes = st.builds(  # those that have a chance
+    lambda kind, to, msgid: pb.Message(type=kind, payload=pb.Change(msgid=msgid).SerializeToString(), **to).SerializeToString(),
+    st.sampled_from([pb.RECALL, pb.EDIT]),
+    st.sampled_from([{"to": "bob"}, {"to": GROUP, "chat": pb.GROUP_CHAT}]),
+    msgids,
 )
-receipt_bytes = st.one_of(junk, built(pb.Receipt, kind=enums, chat=enums, peer=people, seq=u64, user=people))
+
+
+@st.composite
+def filled(draw: st.DrawFn, kind: type[Message], depth: int = 0) -> Message:
+    """Any message of that kind, with at most one field of each oneof."""
+    message = kind()
+    chosen = {oneof.name: draw(st.sampled_from([field.name for field in oneof.fields])) for oneof in kind.DESCRIPTOR.oneofs}
+    for field in kind.DESCRIPTOR.fields:
+        oneof = field.containing_oneof
+        if (chosen[oneof.name] != field.name) if oneof else draw(st.booleans()):
+            continue
+        held = getattr(message, field.name)
+        if isinstance(held, Message):
+            if depth < 4:
+                held.CopyFrom(draw(filled(type(held), depth + 1)))
+                held.SetInParent()
+        elif hasattr(held, "items"):
+            held.update(draw(st.dictionaries(people, people, max_size=3)))
+        elif hasattr(held, "append"):
+            if field.message_type is None:
+                held.extend(draw(st.lists(VALUES[field.type], max_size=3)))
+        else:
+            setattr(message, field.name, draw(VALUES[field.type]))
+    return message
+
+
+i64 = st.one_of(st.integers(-1, 1), st.just(START_MS), st.sampled_from([-(2**63), 2**63 - 1]))
+VALUES: dict[int, st.SearchStrategy[Any]] = {
+    FieldDescriptor.TYPE_STRING: people,
+    FieldDescriptor.TYPE_BYTES: junk,
+    FieldDescriptor.TYPE_BOOL: st.booleans(),
+    FieldDescriptor.TYPE_UINT32: u32,
+    FieldDescriptor.TYPE_INT32: enums,
+    FieldDescriptor.TYPE_ENUM: enums,
+    FieldDescriptor.TYPE_INT64: i64,
+    FieldDescriptor.TYPE_UINT64: u64,
+    FieldDescriptor.TYPE_FIXED64: u64,
+}
+
+
+def served(kind: type[Message]) -> st.SearchStrategy[bytes]:
+    """The payload of a request of that kind, which makes sense or not."""
+    return st.one_of(junk, filled(kind).map(lambda message: message.SerializeToString()))
+
+
+SERVICES = {
+    pb.CONTACT: served(pb.Contact),
+    pb.GROUP: served(pb.Group),
+    pb.SYNC: served(pb.Sync),
+    pb.RECEIPT: served(pb.Receipt),
+    pb.PRESENCE: served(pb.Presence),
+    pb.USER: served(pb.User),
+}
 requests = st.builds(
     lambda kind_and_payload, opts, seqid: pb.Request(
         type=kind_and_payload[0], payload=kind_and_payload[1], seqid=seqid, opts=[pb.Option(offline=o) for o in opts]
     ),
     st.one_of(
         st.tuples(st.just(pb.MESSAGE), message_bytes),
-        st.tuples(st.just(pb.SYNC), sync_bytes),
-        st.tuples(st.just(pb.RECEIPT), receipt_bytes),
-        st.tuples(enums, st.one_of(junk, message_bytes, sync_bytes)),
+        st.tuples(st.just(pb.MESSAGE), changes),
+        *(st.tuples(st.just(kind), payloads) for kind, payloads in SERVICES.items()),
+        st.tuples(enums, st.one_of(junk, message_bytes, *SERVICES.values())),
     ),
     st.lists(st.booleans(), max_size=9),
     u64,
