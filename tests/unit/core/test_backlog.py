@@ -6,6 +6,8 @@ import pytest
 
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import Stored
+from rockdove.wire import im_pb2 as pb
+from tests.protocol.changing import GROUP, ask_group, make_group, say_in
 from tests.protocol.storage import MemoryStorage
 from tests.protocol.virtual import Gate, VirtualWorld
 from tests.protocol.world import live
@@ -36,6 +38,12 @@ class SlowReads:
         while self._gates:
             self._gates.pop().open()
             self._world.clock.settle()
+
+
+def hiding(peer: str, seqs: list[int], through: int) -> pb.Command:
+    """The request to delete messages for oneself."""
+    sync = pb.Sync(hide=pb.Hide(peer=peer, seqs=seqs, through=through))
+    return pb.Command(version=1, request=pb.Request(type=pb.SYNC, seqid=1, payload=sync.SerializeToString()))
 
 
 @pytest.fixture
@@ -91,6 +99,33 @@ def test_a_repush_that_falls_due_while_the_log_is_read_keeps_the_order(world: Vi
     world.clock.settle()
     reads.let_through()
     assert [message.seq for message in bob.messages()][-1] == 300
+
+
+def test_what_is_deleted_while_the_log_is_read_is_not_pushed(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    alice.say_all("bob", ["1", "a secret", "3", "4"])
+    laptop = live(world, "bob", "laptop")
+    laptop.everything()
+    reads = SlowReads(world)
+    phone = live(world, "bob", "phone")
+    laptop.write(hiding("alice", [3], through=1))
+    laptop.settle()
+    reads.let_through()
+    assert [(message.seq, message.removed) for message in phone.messages()] == [(2, False), (3, True), (4, False)]
+
+
+def test_who_is_put_out_of_a_group_while_its_log_is_read_gets_the_news_of_it_last(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    make_group(alice, "bob")
+    say_in(alice, "1")
+    reads = SlowReads(world)
+    bob = live(world, "bob")
+    ask_group(alice, kick=pb.GroupUsers(id=GROUP, users=["bob"]))
+    say_in(alice, "not for bob")
+    reads.let_through()
+    messages = bob.messages()
+    assert [message.seq for message in messages] == [1, 2, 3]
+    assert pb.Notice.FromString(messages[-1].payload).kind == "group.kicked"
 
 
 def test_a_device_that_leaves_while_the_log_is_read_is_pushed_nothing(world: VirtualWorld) -> None:
