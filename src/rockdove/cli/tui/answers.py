@@ -32,7 +32,6 @@ class Answers(VerticalScroll):
             self._lines += lines
             self._text.update(styled_lines(self._lines))
             self.display = True
-            self.call_after_refresh(self.scroll_end, animate=False)
 
     def close(self) -> None:
         """Leave."""
@@ -42,3 +41,4 @@ class Answers(VerticalScroll):
         """Show none."""
         self._lines = []
         self.display = False
+        self.scroll_home(animate=False)

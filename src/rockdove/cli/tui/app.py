@@ -53,6 +53,19 @@ _HIDDEN_KEYS: Final = (
 )
 
 
+class Line(Input):
+    """Where the user writes."""
+
+    BINDINGS = [("ctrl+d", "delete_or_leave")]  # noqa: RUF012  # as textual has it
+
+    def action_delete_or_leave(self) -> None:
+        """As in a shell."""
+        if self.value:
+            self.action_delete_right()
+        else:
+            self.app.exit()
+
+
 class TuiApp(App[None], inherit_bindings=False):
     """Runs until the user leaves, or the client ends: `ended` says why, then."""
 
@@ -87,7 +100,7 @@ class TuiApp(App[None], inherit_bindings=False):
             with Vertical(id="middle"):
                 yield MessageList(self._client.user, self._texts, id="messages")
                 yield self._answers
-                yield Input(id="line", suggester=commands)
+                yield Line(id="line", suggester=commands)
             yield members
         yield Static(id="status")
         yield Footer(show_command_palette=False)
@@ -299,14 +312,15 @@ class TuiApp(App[None], inherit_bindings=False):
         self.query_one(MessageList).choose(step)
 
     def action_page(self, step: int) -> None:
-        """Scroll the messages."""
+        """Scroll what a command has answered, else the messages."""
         messages = self.query_one(MessageList)
+        scrolled = self._answers if self._answers.display else messages
         if step > 0:
-            messages.scroll_page_down(animate=False)
-        elif messages.scroll_offset.y > 0:
-            messages.scroll_page_up(animate=False)
+            scrolled.scroll_page_down(animate=False)
+        elif scrolled is not messages:
+            scrolled.scroll_page_up(animate=False)
         else:
-            messages.post_message(MessageList.OlderWanted())
+            messages.page_up()
 
     def on_message_list_older_wanted(self, _: MessageList.OlderWanted) -> None:
         """Fetch what was said before."""

@@ -9,17 +9,20 @@ from textual.widgets.option_list import Option
 
 from rockdove.cli.chat.words import one_line
 from rockdove.cli.terminal import printable
+from rockdove.cli.tui.look import STYLES
 from rockdove.client import Conversation, Group, Here, Peer, Status
 from rockdove.locale import Texts
 
-_DOTS: Final = {Here.ONLINE: ("●", "green"), Here.AWAY: ("●", "yellow")}
+_QUIET: Final = STYLES["class:old"]
+_DOTS: Final = {Here.OFFLINE: ("○", _QUIET), Here.ONLINE: ("●", "green"), Here.AWAY: ("◐", "yellow")}
+_UNKNOWN: Final = ("·", _QUIET)  # presence is for friends
 
 Lookup = Callable[[str], Status | None]
 
 
 def dot(status: Status | None) -> tuple[str, str]:
     """A sign for whether somebody is here, and its style."""
-    return _DOTS.get(Here(status.here), ("○", "bright_black")) if status and status.here in _DOTS else ("○", "bright_black")
+    return next((sign for here, sign in _DOTS.items() if status and status.here == here), _UNKNOWN)
 
 
 class ConversationList(OptionList):
@@ -48,9 +51,9 @@ def conversation_text(item: Conversation, status: Lookup, texts: Texts) -> Text:
         sign, name = ("#", "cyan"), item.name or item.peer.id
     else:
         sign, name = dot(status(item.peer)), item.peer
-    style = "bright_black" if item.left else "bold" if item.unread else ""
-    first = Text.assemble(sign, " ", (printable(name), style), no_wrap=True, overflow="ellipsis")
-    if item.unread:
-        first = Text.assemble((f"{item.unread}", "bold black on cyan"), " ", first, no_wrap=True, overflow="ellipsis")
+    name_style = _QUIET if item.left else "bold" if item.unread else ""
+    news = (f" {item.unread} ", "bold black on cyan") if item.unread else " "
     last = one_line(item.last.content, texts) if item.last else ""
-    return Text.assemble(first, "\n  ", (last, "bright_black"), no_wrap=True, overflow="ellipsis")
+    return Text.assemble(
+        sign, " ", (printable(name), name_style), "\n", news, " ", (last, _QUIET), no_wrap=True, overflow="ellipsis"
+    )

@@ -133,7 +133,8 @@ class Desk(Place):
 
     async def _find_statuses(self, users: list[str]) -> None:
         for status in await self.client.presence.query(users):
-            self.company.seen(status)
+            if status.here or status.last_seen_ms:  # else it is not for this user to know
+                self.company.seen(status)
         self._changed()
 
     def reload(self) -> None:

@@ -8,10 +8,10 @@ from rich.text import Text
 from rockdove.cli.chat.place import Line
 
 STYLES: Final = {
-    "class:old": "bright_black",
+    "class:old": "grey58",
     "class:me": "bold green",
     "class:peer": "bold cyan",
-    "class:mark": "bright_black",
+    "class:mark": "grey58",
     "class:mentioned": "bold yellow",
     "class:news": "magenta",
     "class:status": "yellow",

@@ -8,6 +8,7 @@ from textual.widgets import Static
 from rockdove.cli.chat.notices import person
 from rockdove.cli.terminal import printable
 from rockdove.cli.tui.conversations import Lookup, dot
+from rockdove.cli.tui.look import STYLES
 from rockdove.client import Member
 from rockdove.locale import Texts
 
@@ -23,7 +24,7 @@ class MemberList(Static):
                 " ",
                 printable(person(each.user, me, texts)),
                 "  ",
-                (texts[f"role_{each.role}"], "bright_black"),
+                (texts[f"role_{each.role}"], STYLES["class:old"]),
                 no_wrap=True,
                 overflow="ellipsis",
             )

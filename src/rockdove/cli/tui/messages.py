@@ -22,7 +22,7 @@ from rockdove.cli.tui.look import STYLES
 from rockdove.client import Message, Notice
 from rockdove.locale import Texts
 
-_QUOTED_COLUMNS: Final = 60
+_QUOTED_COLUMNS: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,7 @@ class MessageList(OptionList):
         self._me = me
         self._texts = texts
         self._rows: list[Row] = []
+        self._at_end = True
 
     @property
     def chosen(self) -> Message | None:
@@ -59,7 +60,7 @@ class MessageList(OptionList):
         """Show these instead; who was at the end stays there, who looks at earlier ones goes on looking at them."""
         if rows == self._rows:
             return
-        at_end = self.scroll_offset.y >= self.max_scroll_y
+        at_end = self._at_end
         chosen = self._rows[self.highlighted].key if self.highlighted is not None else None
         from_end = self.virtual_size.height - self.scroll_offset.y
         same = len(list(takewhile(lambda pair: pair[0].key == pair[1].key, zip(rows, self._rows, strict=False))))
@@ -91,9 +92,25 @@ class MessageList(OptionList):
             self.highlighted = self.highlighted + step if self.highlighted + step < len(self._rows) else None
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        """Near the top."""
+        """Whether the end is in sight, and shall stay so."""
         super().watch_scroll_y(old_value, new_value)
-        if new_value < old_value and new_value <= 1:
+        self._at_end = new_value >= self.max_scroll_y
+
+    def on_resize(self) -> None:
+        """There is more or less room."""
+        if self._at_end:
+            self.call_after_refresh(self.scroll_end, animate=False)
+
+    def page_up(self) -> None:
+        """Scroll towards the earlier messages."""
+        if self.scroll_offset.y > 0:
+            self.scroll_page_up(animate=False)
+        else:
+            self.post_message(self.OlderWanted())
+
+    def on_mouse_scroll_up(self) -> None:
+        """The same with the wheel, which scrolls by itself."""
+        if self.scroll_offset.y <= 0:
             self.post_message(self.OlderWanted())
 
     def _as_options(self, rows: Sequence[Row]) -> list[Option]:
@@ -105,7 +122,7 @@ class MessageList(OptionList):
         table.add_column(ratio=1)
         start = f"{row.message.seq or ''} {local_time(row.message.timestamp_ms or 0):%H:%M}" if row.message.seq else ""
         table.add_row(start, self._words(row))
-        return Rows(Rule(row.day, style=STYLES["class:old"]), table) if row.day else table
+        return Rows(Rule(Text(row.day, STYLES["class:old"]), style=STYLES["class:old"]), table) if row.day else table
 
     def _words(self, row: Row) -> Text:
         message, texts = row.message, self._texts

@@ -35,7 +35,8 @@ class Room:
 
     def messages(self) -> list[Message]:
         """What there is to show, in order."""
-        return [*(each for each in self.timeline if each.seq >= self.lowest_seq), *self.pending]
+        stored = [each for each in self.timeline if each.seq >= self.lowest_seq] if self.loaded else []
+        return [*stored, *self.pending]
 
     def newest_of_others(self, me: str) -> Message | None:
         """The last message that somebody else has written."""
