@@ -7,6 +7,7 @@ import pytest
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
+from tests.protocol.changing import GROUP, ask_group, edit_of, in_group, make_group, reaction_of, recall_of, say_in
 from tests.protocol.client import Client
 from tests.protocol.virtual import VirtualWorld, socket_of
 from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live
@@ -289,6 +290,26 @@ def test_answers_come_in_the_order_of_the_requests_errors_included(alice: Client
     ]
 
 
+def test_answers_to_messages_and_changes_come_in_the_order_of_the_requests(alice: Client, bob: Client) -> None:
+    make_group(alice, "bob")
+    said = bob.say("alice", "x")
+    wanted = [
+        (text_message("alice", "1"), "OK"),
+        (recall_of("alice", said.msgid + 1), "NOT_FOUND"),
+        (in_group(text_message("nobody", "2")), "NOT_FOUND"),
+        (edit_of("alice", said.msgid, "y"), "OK"),
+        (in_group(text_message(GROUP, "3")), "OK"),
+        (recall_of("alice", said.msgid), "OK"),
+        (edit_of("alice", said.msgid, "z"), "FAILED_PRECONDITION"),
+        (text_message("alice", "4"), "OK"),
+        (reaction_of("alice", said.msgid, "👍"), "FAILED_PRECONDITION"),
+    ]
+    bob.write(*(sending(seqid, message) for seqid, (message, _) in enumerate(wanted, 1)))
+    answers = [command.response for command in bob.everything() if command.HasField("response")]
+    assert [(answer.seqid, code_name(answer)) for answer in answers] == [(n, code) for n, (_, code) in enumerate(wanted, 1)]
+    assert [message.type for message in bob.pull("alice").messages] == [pb.TXT, pb.TXT, pb.EDIT, pb.RECALL, pb.TXT]
+
+
 def test_a_request_sees_what_was_sent_before_it_and_not_what_comes_after(alice: Client) -> None:
     pull = pb.Sync(pull=pb.Pull(peer="bob")).SerializeToString()
     alice.write(
@@ -377,6 +398,32 @@ def test_a_group_that_does_not_exist_is_an_error(alice: Client) -> None:
     message = text_message("bob", "x")
     message.chat = pb.GROUP_CHAT
     assert code_name(alice.send(message)) == "NOT_FOUND"
+
+
+def test_a_user_and_a_group_of_the_same_name_are_never_mixed_up(alice: Client, bob: Client) -> None:
+    make_group(alice, "bob", group="bob")
+    for n in range(3):
+        alice.say("bob", f"to him {n}")
+        say_in(alice, f"to all {n}", "bob")
+    heard = [message for message in bob.messages() if message.type == pb.TXT]
+    expected = [(chat, f"{to} {n}") for n in range(3) for chat, to in ((pb.SINGLE, "to him"), (pb.GROUP_CHAT, "to all"))]
+    assert [(message.chat, text_of(message)) for message in heard] == expected
+    assert [text_of(message) for message in alice.pull("bob").messages] == ["to him 0", "to him 1", "to him 2"]
+
+
+def test_to_a_group_the_first_text_and_all_later_ones_have_the_same_limits_and_rights(alice: Client, bob: Client) -> None:
+    make_group(alice, "bob")
+    for _ in range(2):
+        assert code_name(bob.send(in_group(text_message(GROUP, "x" * 16_384)))) == "OK"
+        assert code_name(bob.send(in_group(text_message(GROUP, "x" * 16_385)))) == "INVALID_ARGUMENT"
+        to_all = in_group(text_message(GROUP, "x"))
+        to_all.mentions.append("@all")
+        assert code_name(bob.send(to_all)) == "PERMISSION_DENIED"
+    ask_group(alice, mute=pb.GroupMute(id=GROUP, user="bob", seconds=60))
+    assert code_name(bob.send(in_group(text_message(GROUP, "x")))) == "PERMISSION_DENIED"
+    ask_group(alice, dissolve=pb.GroupRef(id=GROUP))
+    assert code_name(alice.send(in_group(text_message(GROUP, "x")))) == "NOT_FOUND"
+    assert code_name(bob.send(in_group(text_message(GROUP, "x")))) == "NOT_FOUND"
 
 
 def test_somebody_removed_is_gone_and_somebody_disabled_is_only_away(world: World, alice: Client) -> None:

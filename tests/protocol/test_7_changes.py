@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from rockdove.core.errors import StoreUnavailable
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.changing import (
     GROUP,
@@ -26,7 +27,7 @@ from tests.protocol.changing import (
 from tests.protocol.client import Client
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import OTHER_TENANT, World, change_tenant, live
-from tests.raw import text_message, text_of
+from tests.raw import sending, text_message, text_of
 
 RECALL_MS, EDIT_MS = 120_000, 900_000  # the defaults
 SECRET = "a secret"
@@ -254,6 +255,38 @@ def test_a_retry_of_a_change_gets_the_same_sent_however_late(virtual: VirtualWor
     assert [done(alice, change, seqid) for seqid, change in changes] == answers
     assert alice.send(recall_of("bob", sent.msgid + 1), 7).code == pb.ALREADY_EXISTS
     assert conversation(alice, "bob").last_seq == 4
+
+
+def test_a_change_that_could_not_be_stored_has_changed_nothing_and_may_be_retried(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    sent = alice.say("bob", "x")
+    virtual.store.fails_with = StoreUnavailable("full")
+    assert alice.send(recall_of("bob", sent.msgid), 7).code == pb.UNAVAILABLE
+    virtual.store.fails_with = None
+    assert text_of(pull_one(alice, "bob", 1)) == "x"
+    assert done(alice, recall_of("bob", sent.msgid), 7).seq == 2
+
+
+def test_a_change_is_answered_and_pushed_once_it_is_durable(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    sent = alice.say("bob", "x")
+    bob.everything()
+    virtual.store.holds = True
+    alice.write(sending(7, recall_of("bob", sent.msgid)))
+    assert alice.everything() == []
+    assert bob.everything() == []
+    virtual.store.release()
+    assert alice.answer(7).code == pb.OK
+    assert [message.type for message in bob.messages()] == [pb.RECALL]
+
+
+def test_changes_count_against_the_tenants_rate(virtual: VirtualWorld) -> None:
+    change_tenant(virtual, messages_per_second=3)
+    alice = live(virtual, "alice")
+    sent = alice.say("alice", "x")
+    codes = [alice.send(reaction_of("alice", sent.msgid, "👍")).code for _ in range(10)]
+    assert codes[0] == pb.OK
+    assert codes[-1] == pb.RESOURCE_EXHAUSTED
 
 
 def test_a_refused_change_leaves_its_seqid_free(alice: Client) -> None:
