@@ -335,7 +335,9 @@ def test_a_token_signed_by_the_tenant_lets_a_user_in(world: World) -> None:
     token = app_token.sign(tenant_of(world), "alice", 1_700_000_000, 4_000_000_000)
     assert world.connect().login("alice", token).status == pb.STATUS_OK
     assert refusal(world, user="bob", token=token).code == pb.UNAUTHENTICATED
-    assert refusal(world, user="erin", token=app_token.sign(tenant_of(world, *OTHER_TENANT), "erin", 1_700_000_000, 4_000_000_000)).code
+    assert refusal(
+        world, user="erin", token=app_token.sign(tenant_of(world, *OTHER_TENANT), "erin", 1_700_000_000, 4_000_000_000)
+    ).code
 
 
 def test_a_token_signed_by_the_tenant_makes_a_user_who_can_be_written_to(world: World, bob: Client) -> None:

@@ -10,9 +10,7 @@ from typing import Final
 from rockdove.core.records import Tenant, User
 
 _TOKEN: Final = re.compile(r"r1\.([0-9]{1,15})\.[A-Za-z0-9_-]{43}")
-_FIELDS: Final = struct.Struct(
-    ">3sQQQQQ"
-)  # version, tenant, user, credential version, kicked, expiry; then the device
+_FIELDS: Final = struct.Struct(">3sQQQQQ")  # version, tenant, user, credential version, kicked, expiry; then the device
 
 
 def sign(signing_key: bytes, tenant: Tenant, user: User, device: str, kicked_ms: int, expires_ms: int) -> str:
