@@ -33,17 +33,17 @@ def texts(pulled: pb.Pulled) -> list[tuple[int, str]]:
 
 def test_what_was_deleted_is_a_tombstone_for_its_reader_alone(world: World, alice: Client, bob: Client) -> None:
     live(world, "bob", "laptop").pipe.hang_up()
-    sent = alice.say_all("bob", ["1", "a secret", "3"])
-    assert hide(bob, "alice", 2).code == pb.OK
-    assert texts(bob.pull("alice")) == [(1, "1"), (2, "†"), (3, "3")]
-    assert texts(bob.pull("alice", before=4)) == [(1, "1"), (2, "†"), (3, "3")]
-    place = {"msgid": sent[1].msgid, "seq": 2, "timestamp": sent[1].timestamp, "from": "alice"}
-    assert pull_one(bob, "alice", 2) == pb.Message(to="bob", removed=True, **place)
+    sent = alice.say_all("bob", ["a secret", "2", "secret, too"])
+    assert hide(bob, "alice", 1, 3).code == pb.OK
+    assert texts(bob.pull("alice")) == [(1, "†"), (2, "2"), (3, "†")]
+    assert texts(bob.pull("alice", before=4)) == [(1, "†"), (2, "2"), (3, "†")]
+    place = {"msgid": sent[0].msgid, "seq": 1, "timestamp": sent[0].timestamp, "from": "alice"}
+    assert pull_one(bob, "alice", 1) == pb.Message(to="bob", removed=True, **place)
     away = live(world, "bob", "laptop").messages()
-    assert [(message.seq, message.removed) for message in away] == [(1, False), (2, True), (3, False)]
+    assert [(message.seq, message.removed) for message in away] == [(1, True), (2, False), (3, True)]
     assert b"secret" not in exposed(world, "bob", "alice")
     assert b"secret" in exposed(world, "alice", "bob")
-    assert texts(alice.pull("bob")) == [(1, "1"), (2, "a secret"), (3, "3")]
+    assert texts(alice.pull("bob")) == [(1, "a secret"), (2, "2"), (3, "secret, too")]
 
 
 def test_the_list_of_conversations_does_not_show_what_was_deleted(alice: Client, bob: Client) -> None:
@@ -140,12 +140,10 @@ def test_in_a_group_too_only_for_oneself_and_also_after_leaving(alice: Client, b
     assert hide(bob, GROUP, 3, chat=pb.GROUP_CHAT).code == pb.OK
     leave(bob)
     assert hide(bob, GROUP, through=2, chat=pb.GROUP_CHAT).code == pb.OK
-    seen = bob.pull(GROUP, chat=pb.GROUP_CHAT).messages
-    assert [(message.seq, message.removed, message.type) for message in seen] == [
-        (3, True, pb.TXT),
-        (4, False, pb.TXT),
-        (5, False, pb.NOTICE),
-    ]
+    expected = [(3, True, pb.TXT), (4, False, pb.TXT), (5, False, pb.NOTICE)]
+    for before in (0, 100):
+        seen = bob.pull(GROUP, chat=pb.GROUP_CHAT, before=before).messages
+        assert [(message.seq, message.removed, message.type) for message in seen] == expected
     assert not any(message.removed for message in alice.pull(GROUP, chat=pb.GROUP_CHAT).messages)
 
 

@@ -413,6 +413,22 @@ def test_what_is_elsewhere_unseen_or_nowhere_cannot_be_told_apart(world: World, 
     assert pull_one(bob, GROUP, 2, chat=pb.GROUP_CHAT).payload
 
 
+def test_a_change_reaches_into_no_other_conversation_of_the_same_user(alice: Client, bob: Client) -> None:
+    make_group(alice, "bob")
+    in_the_talk, in_crew = alice.say("bob", "x"), say_in(alice, "x")
+    alice.say_all("alice", ["1", "2", "3"])
+    for sent, to, chat in (
+        (in_the_talk, GROUP, pb.GROUP_CHAT),
+        (in_crew, "bob", pb.SINGLE),
+        (in_the_talk, "alice", pb.SINGLE),
+        (in_crew, "alice", pb.SINGLE),
+    ):
+        for change in (recall_of(to, sent.msgid), edit_of(to, sent.msgid, "y"), reaction_of(to, sent.msgid, "👍")):
+            change.chat = chat
+            assert alice.send(change).code == pb.NOT_FOUND
+    assert text_of(pull_one(bob, "alice", 1)) == text_of(pull_one(bob, GROUP, 2, chat=pb.GROUP_CHAT)) == "x"
+
+
 def test_what_the_user_has_cleared_is_not_found(alice: Client, bob: Client) -> None:
     sent = alice.say("bob", "x")
     assert hide(bob, "alice", through=1).code == pb.OK
