@@ -19,9 +19,9 @@ DEADLINE_SECONDS = 60
 _ROWS, _COLUMNS = 40, 100
 
 
-def chat_command(*arguments: str) -> list[str]:
+def chat_command(*arguments: str, command: str = "chat") -> list[str]:
     """The command line."""
-    return [str(ROCKDOVE), "chat", *arguments]
+    return [str(ROCKDOVE), command, *arguments]
 
 
 def run_chat(*arguments: str, environment: Mapping[str, str], lines: str = "") -> subprocess.CompletedProcess[str]:
@@ -68,11 +68,16 @@ class Script(subprocess.Popen[str]):
 class Terminal:
     """The chat in a terminal. `with` ends it."""
 
-    def __init__(self, *arguments: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, *arguments: str, environment: Mapping[str, str], command: str = "chat") -> None:
         self._terminal, inner = pty.openpty()
         fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", _ROWS, _COLUMNS, 0, 0))
         self._process = subprocess.Popen(
-            chat_command(*arguments), stdin=inner, stdout=inner, stderr=inner, env=dict(environment), start_new_session=True
+            chat_command(*arguments, command=command),
+            stdin=inner,
+            stdout=inner,
+            stderr=inner,
+            env=dict(environment),
+            start_new_session=True,
         )
         os.close(inner)
         self.raw = b""  # everything that it has written
@@ -109,7 +114,11 @@ class Terminal:
 
     def press(self, keys: str) -> None:
         """Press keys; \\r is Enter."""
-        os.write(self._terminal, keys.encode())
+        self.press_bytes(keys.encode())
+
+    def press_bytes(self, data: bytes) -> None:
+        """The same, with what the terminal sends."""
+        os.write(self._terminal, data)
 
     def wait(self) -> int:
         """Its exit code, once it has ended."""

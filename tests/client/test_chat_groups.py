@@ -30,6 +30,8 @@ def test_a_group_is_founded_led_and_left(chat_environment: Environment) -> None:
         alice.expect("bob named the group The Team")
         alice.press("/who\r")
         alice.expect("owner")
+        bob.press("/mute all 999999999\r")
+        bob.expect("at most 527040 minutes at a time")
         bob.press("/mute all 5\r")
         alice.expect("bob muted everyone but the admins for 5 min")
         bob.press("/kick carol\r")
@@ -139,6 +141,7 @@ def test_the_tab_key_completes_commands_names_and_numbers(chat_environment: Envi
     run_chat("--user", "carol", "--to", "alice", environment=chat_environment, lines="one\n")
     with Terminal("--user", "alice", "--to", "carol", environment=chat_environment) as alice:
         alice.expect("carol: one")
+        alice.expect("carol>")
         alice.press("/ope\t")
         alice.expect("carol> /open")
         alice.press(" ca\t")

@@ -124,12 +124,23 @@ def test_commands_that_cannot_work_say_so(chat_environment: Environment) -> None
             ("/role bob king\r", "king is not known here; choose one of member, admin, owner"),
             ("/mute bob soon\r", "soon is not a number"),
             ("/accept bob\r", "that cannot be done: "),
+            ("/reply 0 yes\r", "there is no message 0 here"),
+            ("/open #nogroup\r", "cannot open #nogroup: "),
             ("/history 0\r", "/history takes a number from 1 to 200"),
             ("//history\r", "you: /history"),
             ("x" * 16385 + "\r", "not sent: "),
         ]:
             alice.press(keys)
             alice.expect(answer)
+
+
+def test_pasted_bytes_that_are_no_text_do_not_end_the_chat(chat_environment: Environment) -> None:
+    with Terminal("--user", "alice", "--to", "bob", environment=chat_environment) as alice:
+        alice.expect("bob>")
+        alice.press_bytes(b"caf\xe9\r")
+        alice.expect("you: caf?  ")
+        alice.press("still here\r")
+        alice.expect("you: still here")
 
 
 def test_a_refused_login_ends_with_one_line(chat_environment: Environment) -> None:

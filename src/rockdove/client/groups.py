@@ -84,9 +84,9 @@ class Groups:
         self._ask = ask
 
     async def create(self, name: str, members: Sequence[str] = (), *, policy: Policy | None = None, id: str = "") -> Group:  # noqa: A002
-        """Found a group, with yourself as its owner. Raises Refused(ALREADY_EXISTS) when the `id` that you chose is taken.
+        """Found a group, with yourself as its owner. Without an `id` of your choice the group gets a random one.
 
-        Without one, the group gets a random id.
+        Raises Refused(ALREADY_EXISTS) when the chosen one is taken, be it by your own try whose answer was lost.
         """
         chosen = id or secrets.token_hex(8)
         creation = pb.GroupCreate(name=name, members=members, policy=_write_policy(policy or Policy()), id=chosen)

@@ -119,9 +119,12 @@ def write_message(to: Peer, content: Content, reply_to: int, mentions: Sequence[
     name = wire_name(to)
     if not is_name(name):
         raise Refused(pb.INVALID_ARGUMENT, f"the name {name[:NAME_LENGTH]!r} is not {RULE}")
-    if isinstance(content, Text) and (size := len(content.text.encode())) > TEXT_BYTES:
+    if isinstance(content, Text) and (size := len(content.text.encode(errors="replace"))) > TEXT_BYTES:
         raise Refused(pb.INVALID_ARGUMENT, f"text is {size} bytes, at most {TEXT_BYTES}")
-    kind, payload = encode(content)
+    try:
+        kind, payload = encode(content)
+    except ValueError as error:  # half a surrogate pair, a number out of its range, a Removed
+        raise Refused(pb.INVALID_ARGUMENT, f"this content cannot be sent: {error}") from None
     if len(payload) > CONTENT_BYTES:
         raise Refused(pb.INVALID_ARGUMENT, f"content is {len(payload)} bytes, at most {CONTENT_BYTES}")
     wire = pb.Message(payload=payload, to=name, chat=wire_chat(to), reply_to=reply_to, mentions=mentions)

@@ -32,6 +32,7 @@ TEXTS: Final = {
     "bad_choice": "{text} is not known here; choose one of {choices}",
     "not_a_name": "{name} is not a name; use {rule}",
     "not_a_number": "{text} is not a number",
+    "too_many_minutes": "at most {most} minutes at a time",
     "no_such_message": "there is no message {number} here; the numbers stand before the messages",
     "nothing_said": "you have said nothing here lately; name a message by its number",
     "nothing_heard": "nobody else has said anything here lately; name a message by its number",

@@ -32,6 +32,7 @@ TEXTS: Final = {
     "bad_choice": "不认识 {text}；请从中选择：{choices}",
     "not_a_name": "{name} 不是合法的名字；规则：{rule}",
     "not_a_number": "{text} 不是数字",
+    "too_many_minutes": "一次最多 {most} 分钟",
     "no_such_message": "这里没有第 {number} 条消息；编号显示在每条消息之前",
     "nothing_said": "你最近在这里没有发过消息；请写明消息编号",
     "nothing_heard": "最近没有别人在这里发过消息；请写明消息编号",

@@ -15,12 +15,15 @@ from rockdove.client.content import (
     Notice,
     Reaction,
     Recall,
+    Removed,
     Text,
     Unknown,
     Video,
     decode,
     encode,
 )
+from rockdove.client.errors import Refused
+from rockdove.client.message import read_message, write_message
 from rockdove.wire import im_pb2 as pb
 
 CONTENTS = [
@@ -68,3 +71,16 @@ def test_edits_of_edits_do_not_nest() -> None:
     content = decode(pb.EDIT, payload)
     assert isinstance(content, Edit)
     assert isinstance(content.content, Unknown)
+
+
+@pytest.mark.parametrize("content", [Text("half \udc80"), Edit(5, Text("\udc80")), Removed(), Recall(-1)])
+def test_what_cannot_be_put_on_the_wire_is_refused(content: Content) -> None:
+    with pytest.raises(Refused) as refused:
+        write_message("bob", content, 0, ())
+    assert refused.value.code == pb.INVALID_ARGUMENT
+
+
+def test_what_is_removed_keeps_its_type() -> None:
+    tombstone = pb.Message(type=pb.EDIT, to="bob", removed=True)
+    message = read_message(tombstone, "alice")
+    assert (message.content, message.removed, message.is_change) == (Removed(pb.EDIT), True, True)

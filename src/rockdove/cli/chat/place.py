@@ -72,9 +72,10 @@ class Place(ABC):
     async def message(self, number: int) -> Message:
         """The message of that number (seq) in the open conversation, from the server if need be. Raises Complaint, Refused."""
         peer = self.peer()
-        known = next((message for message in self.timeline if message.seq == number), None)
-        found = [known] if known else await self.client.history(peer, after=number - 1, before=number + 1, limit=1)
-        if number < 1 or not found or found[0].seq != number:
+        found = [message for message in self.timeline if message.seq == number]
+        if not found and number > 0:
+            found = await self.client.history(peer, after=number - 1, before=number + 1, limit=1)
+        if not found or found[0].seq != number:
             raise Complaint("no_such_message", number=number)
         return found[0]
 

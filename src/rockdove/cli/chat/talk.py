@@ -127,6 +127,7 @@ class Talk:
     async def _obey(self) -> None:
         """Returns when the user wants to leave."""
         while (text := await self._written.get()).strip() != "/quit":
+            text = text.encode(errors="replace").decode()  # pasted bytes that are no UTF-8 cannot be sent as they are
             async with self._busy:
                 if text.startswith("/") and not text.startswith("//"):
                     await self._attempt(self._command(text.strip()))

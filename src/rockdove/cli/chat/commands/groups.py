@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Final
 
+from rockdove.cli.chat.complaint import Complaint
 from rockdove.cli.chat.lines import table_lines
 from rockdove.cli.chat.place import Place
 from rockdove.cli.chat.words import presence_words
@@ -12,6 +13,7 @@ _LISTED: Final = 200  # groups, members
 _ROLES: Final = {"member": Role.MEMBER, "admin": Role.ADMIN, "owner": Role.OWNER}
 _JOINING: Final = {"invite": Joining.INVITE, "approval": Joining.APPROVAL, "open": Joining.OPEN}
 _EVERYONE: Final = "all"
+_MUTED_MINUTES: Final = 366 * 24 * 60
 
 
 async def create(desk: Place, new: str, name: str, users: list[str] | None) -> None:  # noqa: ARG001
@@ -90,6 +92,8 @@ async def role(desk: Place, user: str, name: str) -> None:
 
 async def mute(desk: Place, user: str, minutes: int) -> None:
     """Silence somebody, or everyone but the admins."""
+    if minutes > _MUTED_MINUTES:
+        raise Complaint("too_many_minutes", most=_MUTED_MINUTES)
     await desk.client.groups.mute(desk.group(), None if user == _EVERYONE else user, minutes * 60)
 
 
