@@ -1,7 +1,7 @@
 """The chat on the whole screen, driven by keys, against a real server."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from rockdove.cli.tui.app import TuiApp
 from rockdove.client import Client, File, Group, Here, Read, Typing
 from rockdove.locale import load_texts
+from tests.client.chat import Terminal
 from tests.client.conftest import MakeClient
 from tests.conftest import StartServer
 from tests.process import ServerProcess
@@ -276,3 +277,33 @@ def test_mistakes_are_told_in_a_line(client_of: MakeClient) -> None:
                 await alice.see("answers", told)
 
     run(scenario())
+
+
+def test_the_command_runs_in_a_terminal_and_tells_why_it_ends(
+    chat_environment: Mapping[str, str], client_of: MakeClient
+) -> None:
+    with Terminal("--user", "alice", "--to", "bob", environment=chat_environment, command="tui") as terminal:
+        terminal.expect("message to bob")
+        terminal.press("hello\r")
+        terminal.expect("hello")
+        terminal.press("\x11")  # Ctrl+Q
+        assert terminal.wait() == 0
+    with Terminal("--user", "alice", "--device", "desk", environment=chat_environment, command="tui") as terminal:
+        terminal.expect("connected")
+
+        async def kick() -> None:
+            async with client_of("alice") as alice:
+                assert [message.text for message in await alice.history("bob")] == ["hello"]
+                await alice.devices.kick("desk")
+
+        asyncio.run(kick())
+        terminal.expect("rockdove: ")
+        assert terminal.wait() == 1
+
+
+def test_a_wrong_password_is_told_in_a_line(chat_environment: Mapping[str, str]) -> None:
+    environment = {**chat_environment, "ROCKDOVE_PASSWORD": "wrong"}
+    with Terminal("--user", "alice", environment=environment, command="tui") as terminal:
+        terminal.expect("rockdove: ")
+        assert terminal.wait() == 1
+        assert "Traceback" not in terminal.shown

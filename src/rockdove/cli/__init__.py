@@ -21,10 +21,11 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("rockdove"):
             raise
+        package = error.name.partition(".")[0]
         advice = "pip install 'rockdove[server]', or 'rockdove[chat]' for the chat alone"
-        if error.name == "textual":
+        if package == "textual":
             advice = "pip install 'rockdove[tui]'"
-        print(f"rockdove: the Python package {error.name} is not installed: {advice}", file=sys.stderr)
+        print(f"rockdove: the Python package {package} is not installed: {advice}", file=sys.stderr)
         code = 1
     except BrokenPipeError:  # `rockdove user list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit

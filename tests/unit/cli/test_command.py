@@ -68,6 +68,12 @@ def test_a_missing_package_is_named_with_what_to_install(package: str, arguments
     assert result.stderr.count("\n") == 1
 
 
+def test_the_screen_without_textual_says_what_to_install() -> None:
+    result = run_without(["textual"], "tui", "--user", "alice")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "rockdove: the Python package textual is not installed: pip install 'rockdove[tui]'\n"
+
+
 def test_the_chat_works_without_the_server_and_users_without_the_chat() -> None:
     server = ["argon2", "jwt", "starlette", "structlog", "uvicorn", "uvloop"]
     assert run_without(server, "chat", "--help").returncode == 0
