@@ -8,6 +8,7 @@ import pytest
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import View
 from rockdove.core.records import (
+    NO_RETENTION,
     Append,
     Batch,
     Change,
@@ -30,7 +31,7 @@ from rockdove.core.records import (
 )
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
-from tests.contract.backends import Backend
+from tests.contract.backends import TENANTS, Backend
 from tests.contract.changes import IfMember, change_of
 from tests.contract.desk import STEP, Desk
 from tests.contract.machine import EVERYTHING, START_MS, commit
@@ -260,6 +261,43 @@ def test_joiner_is_owed_nothing_from_before(desk: Desk) -> None:
     assert list(run(desk.store.owed(desk.reader.id, device))) == [GROUP]
 
 
+@pytest.mark.parametrize("history", [True, False])
+def test_who_comes_and_goes_may_read_what_he_was_there_for(desk: Desk, history: bool) -> None:
+    reader = desk.reader.id
+    desk.change(*new_group(desk, desk.writer.id), notice(desk))
+    last_seq = 1
+    for coming in range(1, 4):  # each time: one message before, the notice, a message, the notice
+        after_seq = 0 if history else last_seq + 1
+        assert desk.commit(post(desk, 3 * coming)) is None
+        desk.change(PutMember(Member(GROUP, reader, Role.MEMBER, START_MS, after_seq)), notice(desk))
+        assert desk.commit(post(desk, 3 * coming + 1)) is None
+        desk.change(notice(desk), EndMember(GROUP, reader, last_seq + 4))
+        last_seq += 4
+    assert desk.commit(post(desk, 99)) is None
+    spans = ((0, 13),) if history else ((2, 5), (6, 9), (10, 13))
+    assert run(desk.store.visible(reader, GROUP)) == spans
+
+
+def test_who_has_left_holds_up_retention_only_until_he_has_all_that_was_for_him(backend: Backend) -> None:
+    desk = Desk(backend, *TENANTS[NO_RETENTION][:2])
+    desk.change(*new_group(desk, desk.writer.id, desk.reader.id), notice(desk))
+    desk.change(EndMember(GROUP, desk.reader.id, 2), notice(desk))
+    for seqid in range(1, 5):
+        assert desk.commit(post(desk, seqid)) is None
+    device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS)).id
+
+    def acked_by_all(seq: int) -> int:
+        batch = Batch()
+        batch.cursors |= {(desk.phone, GROUP): 6, (desk.laptop, GROUP): 5, (device, GROUP): seq}
+        assert commit(desk.store, batch) is None
+        (span,) = run(desk.store.spans(0, 0, EVERYTHING))
+        return span.acked_by_all
+
+    assert [acked_by_all(seq) for seq in range(3)] == [0, 1, 5]
+    (span,) = run(desk.store.spans(0, START_MS + 1, EVERYTHING))  # all devices have expired
+    assert span.acked_by_all == 6
+
+
 def test_group_id_is_looked_for_in_its_tenant_alone(desk: Desk) -> None:
     desk.change(*new_group(desk, desk.writer.id))
     assert run(desk.store.group_named(desk.writer.tenant, "g")) is not None
@@ -290,20 +328,36 @@ def test_failed_batch_of_changes_leaves_nothing(failing_desk: Desk) -> None:
     assert run(desk.store.contact(desk.writer.id, desk.reader.id)) == contact
     assert run(desk.store.kicked_ms(desk.writer.id, "phone")) == START_MS
     assert (desk.seqs(), run(desk.store.last_seq(GROUP))) == ([1], 1)
+    desk.backend.restart(clean=False)
+    assert (desk.seqs(), run(desk.store.last_seq(GROUP))) == ([1], 1)
+
+
+def test_message_of_a_failed_batch_does_not_come_with_a_later_one(failing_desk: Desk) -> None:
+    desk = failing_desk
+    for number in range(1, 13):
+        contact = PutContact(Contact(desk.writer.id, desk.reader.id, version=number))
+        with desk.backend.failing(number % 4, rolled_back=False):
+            error = commit(desk.store, batch_of(desk.draft(0), change=change_of(contact)))
+        assert isinstance(error, StoreUnavailable)
+        desk.send(100 + number)
+        desk.backend.restart(clean=False)
+        assert desk.seqs() == list(range(1, number + 1))
 
 
 def test_store_that_fails_while_a_permit_looks_at_it_stores_nothing(failing_desk: Desk) -> None:
     desk = failing_desk
     desk.change(*new_group(desk, desk.writer.id))
-    desk.backend.restart(clean=True)  # so that it has to look
-    for statement in range(1, 4):
+    for statement in range(100):
+        desk.backend.restart(clean=True)  # so that it has to look
         draft = post(desk, 1)
         with desk.backend.failing(statement, rolled_back=True):
-            assert isinstance(desk.commit(desk.draft(2), draft), StoreUnavailable)
+            error = desk.commit(draft, desk.draft(2))
+        if error is None:
+            break
+        assert isinstance(error, StoreUnavailable)
         assert (desk.seqs(), stored(desk, GROUP)) == ([], [])
-        desk.backend.restart(clean=True)
-    assert desk.commit(post(desk, 1)) is None
-    assert len(stored(desk, GROUP)) == 1
+    assert statement > 5
+    assert (draft.outcome, desk.seqs(), len(stored(desk, GROUP))) == (Outcome.STORED, [1], 1)
 
 
 # ---------------------------------------------------------------- devices
