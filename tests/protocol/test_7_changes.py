@@ -178,6 +178,16 @@ def test_nothing_carries_what_was_recalled_any_more(world: World, alice: Client,
     assert stored == pb.Message(type=pb.TXT, to=to, chat=chat, removed=True, **place)
 
 
+def test_what_awaits_its_ack_comes_again_without_what_was_recalled(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    sent, _ = alice.say_all("bob", [SECRET, "2"])
+    bob.everything()
+    done(alice, recall_of("bob", sent.msgid))
+    bob.everything()
+    virtual.clock.advance(31_000)
+    assert [(message.seq, message.removed) for message in bob.messages()] == [(1, True), (2, False), (3, False)]
+
+
 def test_what_was_recalled_stays_gone_after_a_restart(virtual: VirtualWorld) -> None:
     alice = live(virtual, "alice")
     live(virtual, "bob", "phone").pipe.hang_up()
