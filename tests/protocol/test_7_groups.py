@@ -512,9 +512,10 @@ def test_notices_are_not_unread(team: None, alice: Client, bob: Client) -> None:
 
 def test_an_owner_hands_the_group_over_before_leaving(team: None, alice: Client, bob: Client) -> None:
     assert leave(alice) == pb.FAILED_PRECONDITION
-    assert update(alice, owner="bob") == pb.OK
+    reply = ask(alice, update=pb.GroupUpdate(id="team", owner="bob"))
     assert roles(bob) == {"alice": ADMIN, "bob": OWNER, "carol": MEMBER}
-    assert info(alice).owner == "bob"
+    assert pb.GroupInfo.FromString(reply.payload) == info(alice)
+    assert (info(alice).owner, info(alice).role) == ("bob", ADMIN)
     assert leave(alice) == pb.OK
     assert [said[0] for said in log(bob)] == ["group.created", "group.owner", "group.left"]
 
@@ -541,10 +542,20 @@ def test_only_those_below_can_be_kicked(team: None, world: World, alice: Client,
     assert log(alice)[-1] == ("group.kicked", "bob", "dave")
 
 
-def test_a_removed_user_can_still_be_put_out(team: None, world: World, alice: Client) -> None:
-    change_user(world, "carol", state=UserState.REMOVED)
-    assert kick(alice, "carol") == pb.OK
-    assert "carol" not in roles(alice)
+def test_what_a_removed_user_had_can_still_be_ended(virtual: VirtualWorld) -> None:
+    alice = live(virtual, "alice")
+    create(alice, "bob", "carol", join=APPROVAL)
+    join(live(virtual, "dave"))
+    set_role(alice, "carol", ADMIN)
+    for name in ("carol", "dave"):
+        change_user(virtual, name, state=UserState.REMOVED)
+    virtual.clock.advance(1_000)
+    assert set_role(alice, "carol", OWNER) == pb.NOT_FOUND
+    assert set_role(alice, "carol", MEMBER) == mute(alice, "carol", 60) == kick(alice, "carol") == pb.OK
+    assert invite(alice, "carol") == answer(alice, "dave", True) == pb.NOT_FOUND
+    assert answer(alice, "dave", False) == pb.OK
+    assert not requests(alice).items
+    assert sorted(roles(alice)) == ["alice", "bob"]
 
 
 def test_two_admins_who_kick_each_other_both_stay(team: None, alice: Client, bob: Client, carol: Client) -> None:

@@ -8,7 +8,7 @@ from rockdove.core.records import GroupPolicy, Join
 from rockdove.wire import im_pb2 as pb
 
 ROOM: Final = 4  # members of a group, at most
-NAMES_IN_NOTICE: Final = 2
+NAMES_IN_NOTICE: Final = 1
 RANKS: Final = ["MEMBER", "ADMIN", "OWNER"]
 NOTICES: Final = {
     "name": "group.renamed",
