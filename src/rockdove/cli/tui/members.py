@@ -24,7 +24,7 @@ class MemberList(Static):
                 " ",
                 printable(person(each.user, me, texts)),
                 "  ",
-                (texts[f"role_{each.role}"], STYLES["class:old"]),
+                (texts.get(f"role_{each.role}", ""), STYLES["class:old"]),
                 no_wrap=True,
                 overflow="ellipsis",
             )

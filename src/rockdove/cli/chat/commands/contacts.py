@@ -18,7 +18,7 @@ async def list_(desk: Place) -> None:
     statuses = await desk.client.presence.query(friends)
     here = {status.user: presence_words(status, desk.texts) for status in statuses}
     rows = [
-        (each.user, here.get(each.user) or desk.texts[f"contact_{int(each.state)}"], each.remark or each.greeting)
+        (each.user, here.get(each.user) or desk.texts.get(f"contact_{int(each.state)}", ""), each.remark or each.greeting)
         for each in sorted(roster, key=lambda contact: contact.user)
     ]
     await desk.screen.show(table_lines(rows))

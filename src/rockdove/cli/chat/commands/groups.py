@@ -79,7 +79,7 @@ async def who(desk: Place) -> None:
             if len(members) == _LISTED:
                 break
     names = [member.user for member in members] or [str(peer)]
-    roles = {member.user: desk.texts[f"role_{member.role}"] for member in members}
+    roles = {member.user: desk.texts.get(f"role_{member.role}", "") for member in members}
     statuses = await desk.client.presence.query(names)
     rows = [(each.user, roles.get(each.user, ""), presence_words(each, desk.texts)) for each in statuses]
     await desk.screen.show(table_lines(rows))
