@@ -66,6 +66,7 @@ def test_messages_are_changed_and_the_lines_name_what(chat_environment: Environm
         alice.expect("bob put 👍 on 1 (first)")
         bob.press("/reply 1 indeed\r")
         alice.expect("bob ↪ 1: indeed")
+        bob.expect("you: indeed  ✓✓")
         bob.press("/recall\r")
         alice.expect("bob took back 4 (indeed)")
         alice.press("/history\r")
