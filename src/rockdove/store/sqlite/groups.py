@@ -142,12 +142,13 @@ class Groups(Tables):
     def _put_members(self, effects: Sequence[PutMember]) -> None:
         """For a new one nothing older is unread; where he sees it all, earlier times say nothing more."""
         members = [effect.member for effect in effects]
+        last_seqs = {conversation: self._log.last_seq(conversation) for conversation in {m.conversation for m in members}}
         executemany = self._connection.executemany
         executemany(
             "INSERT INTO member (user, conversation, read_seq) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
             " SET read_seq = max(read_seq, ?3)"
             " WHERE NOT EXISTS (SELECT 1 FROM group_member g WHERE g.conversation = ?2 AND g.user = ?1)",
-            [(member.user, member.conversation, self._log.last_seq(member.conversation)) for member in members],
+            [(member.user, member.conversation, last_seqs[member.conversation]) for member in members],
         )
         executemany(
             "DELETE FROM former_member WHERE user = ? AND conversation = ? AND after_seq >= ?",

@@ -11,6 +11,7 @@ from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
 from rockdove.wire import im_pb2 as pb
 
 HEADS: Final = 500_000  # conversations whose last seq is remembered
+TYPE_KEY: Final = 8  # first byte of a record whose type is not TXT
 NO_BOUND: Final = 1 << 62
 
 
@@ -50,8 +51,11 @@ class Log:
         self.added = []
         self._uncounted = []
 
-    def append(self, drafts: Sequence[Draft], may: Callable[[Draft], bool]) -> None:
-        """Give each draft its place, unless it is a retry or a conflict, or `may`, which may append others first, says no."""
+    def append(self, drafts: Sequence[Draft], may: Callable[[Draft], bool], *, ask: bool = False) -> None:
+        """Give each draft its place, unless it is a retry or a conflict, or `may`, which may append others first, says no.
+
+        `may` is asked about those that have a permit, and about all with `ask`.
+        """
         heads, tail, claim, tails, added = self._heads, self._tail, self.requests.claim, self.tails, self.added
         msgids, packed = self._msgids, self._packed
         header = HEADER.pack
@@ -64,7 +68,7 @@ class Log:
                     draft.msgid, draft.seq = earlier[0], earlier[1]
                     draft.outcome = Outcome.RETRY if earlier[2] == digest else Outcome.CONFLICT
                     continue
-            if not may(draft):
+            if (ask or draft.permit is not None) and not may(draft):
                 if seqid:
                     self.requests.give_back(device)
                 continue
@@ -75,7 +79,10 @@ class Log:
             seq = heads[conversation] = head + 1
             draft.place(seq)
             record = draft.record
-            tail.add(conversation, seq, msgid, sender if counts(record) else 0, device, seqid, digest)
+            # What has a type other than TXT begins with it: only then the call is worth its time.
+            tail.add(
+                conversation, seq, msgid, 0 if record[0] == TYPE_KEY and not counts(record) else sender, device, seqid, digest
+            )
             added.append(draft)
             msgids.append(msgid)
             packed.append(header(msgid, conversation, seq, sender, device, seqid, digest, len(record)) + record)

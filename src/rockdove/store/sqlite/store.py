@@ -112,7 +112,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
 
     def _store(self, drafts: Sequence[Draft], now_ms: int) -> None:
         def may(draft: Draft) -> bool:
-            return draft.permit is None or permitted(draft, self, now_ms) or _refused(draft.refusal)
+            return permitted(draft, self, now_ms) or _refused(draft.refusal)
 
         self._log.append(drafts, may)
 
@@ -127,7 +127,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         if change.draft is None:
             carry_out()
         else:
-            self._log.append([change.draft], carry_out)
+            self._log.append([change.draft], carry_out, ask=True)
 
     def _append_notices(self, effects: Sequence[Append]) -> None:
         self._log.append([effect.draft for effect in effects], lambda _: True)
