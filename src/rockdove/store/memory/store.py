@@ -159,11 +159,16 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
         return {seq for seq in self._reader(user, conversation).hidden if log and seq in log.messages}
 
     def _end(self, user: int, conversation: int) -> tuple[int, int]:
-        """(msgid, seq) of the end of the log for this user: where he left, if he did; a msgid of 0 if it was cut."""
+        """(msgid, seq) of the end of the log for this user: where he left, if he did.
+
+        The msgid is 0 if that message was cut, and the log goes on.
+        """
         log = self._logs[conversation]
         if conversation >= GROUPS_END or (conversation, user) in self._members:
             return log.last_msgid, log.last_seq
         seq = last_visible(visible_spans(self._times(conversation, user), 0), log.last_seq)
+        if seq == log.last_seq:
+            return log.last_msgid, seq
         return log.messages[seq].msgid if seq in log.messages else 0, seq
 
     def _conversations(self, user: int) -> list[tuple[int, int]]:
