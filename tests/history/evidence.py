@@ -155,7 +155,8 @@ class Evidence:
             author = self.authors.get(place)
             if (author or self.is_notice(place)) and not self.is_own(device, place) and self.may_see(device[0], place):
                 conversation, seq = place
-                if self._began[conversation][seq - 1] > since:
+                began = self._began.get(conversation, [])
+                if seq > len(began) or began[seq - 1] > since:  # beyond the log: it was promised all the same
                     yield place
 
     # ------------------------------------------------------------ sorting
