@@ -156,7 +156,7 @@ class Evidence:
             if (author or self.is_notice(place)) and not self.is_own(device, place) and self.may_see(device[0], place):
                 conversation, seq = place
                 began = self._began.get(conversation, [])
-                if seq > len(began) or began[seq - 1] > since:  # beyond the log: it was promised all the same
+                if not 0 < seq <= len(began) or began[seq - 1] > since:  # not in the log: it was promised all the same
                     yield place
 
     # ------------------------------------------------------------ sorting
