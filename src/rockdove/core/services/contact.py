@@ -2,27 +2,32 @@
 
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
 from rockdove.core.ports import Store
-from rockdove.core.records import Contact, User, UserState
+from rockdove.core.records import Contact, User
 from rockdove.core.registry import Registry
 from rockdove.core.rules.contact import AddContact, AnswerContact, BlockContact, ContactRule, RemoveContact
-from rockdove.core.rules.posting import no_user
 from rockdove.core.services.pending import Pending
-from rockdove.core.services.sync import ANSWER_BYTES
-from rockdove.wire import codec, names
+from rockdove.core.services.requests import (
+    ANSWER_BYTES,
+    ITEM_BYTES,
+    check_name,
+    check_text,
+    find_user,
+    no_page_token,
+    page_limit,
+    parse,
+)
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire.limits import DISPLAY_NAME_BYTES, GREETING_BYTES, PAGE, PAGE_MAX
+from rockdove.wire.limits import DISPLAY_NAME_BYTES, GREETING_BYTES
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
-ITEM_BYTES: Final = 6  # around a ContactItem in a list, at most
 _MAX_VERSION: Final = (1 << 63) - 1  # what a store can compare
 
 
@@ -47,10 +52,7 @@ class ContactService:
 
     async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
         """Response.payload to a CONTACT request, or what is to be stored first. Raises Refusal."""
-        try:
-            contact = pb.Contact.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a Contact") from None
+        contact = parse(pb.Contact, payload)
         operation = contact.WhichOneof("op")
         if operation == "list":
             return await self._list(session, contact.list)
@@ -62,20 +64,17 @@ class ContactService:
             peer = await self._peer(session, contact.remove.user)
             return self._cut_off(session, peer, RemoveContact(session.user, peer.id, peer.name))
         if operation == "block":
-            peer = await self._peer(session, contact.block.user, present=True)
+            peer = await self._peer(session, contact.block.user, active=True)
             return self._cut_off(session, peer, BlockContact(session.user, peer.id, peer.name, blocked=True))
         if operation == "unblock":
             peer = await self._peer(session, contact.unblock.user)
             return self._pending(session, peer, BlockContact(session.user, peer.id, peer.name, blocked=False))
         raise invalid("this Contact holds no operation that is known here")
 
-    async def _peer(self, session: "Session", name: str, *, present: bool = False) -> User:
-        """The other one. `present`: a removed user counts as unknown, as he does not where something is to be ended."""
-        if not names.is_name(name):
-            raise invalid(f"`user` is not a legal name: use {names.RULE}")
-        peer = await self._directory.user(session.tenant.id, name)
-        if peer is None or (present and peer.state is UserState.REMOVED):
-            raise no_user(name)
+    async def _peer(self, session: "Session", name: str, *, active: bool = False) -> User:
+        """The other one; `active` as for `find_user`. Raises Refusal."""
+        check_name("user", name)
+        peer = await find_user(self._directory, session, name, active=active)
         if peer.id == session.user:
             raise invalid("that is you: name another user")
         return peer
@@ -83,14 +82,14 @@ class ContactService:
     # -- changes
 
     async def _add(self, session: "Session", add: pb.ContactAdd) -> Pending:
-        _check_text("greeting", add.greeting, GREETING_BYTES)
-        _check_text("remark", add.remark, DISPLAY_NAME_BYTES)
-        peer = await self._peer(session, add.user, present=True)
+        check_text("greeting", add.greeting, GREETING_BYTES)
+        check_text("remark", add.remark, DISPLAY_NAME_BYTES)
+        peer = await self._peer(session, add.user, active=True)
         return self._pending(session, peer, AddContact(session.user, peer.id, peer.name, add.greeting, add.remark))
 
     async def _answer(self, session: "Session", answer: pb.ContactAnswer) -> Pending:
-        _check_text("reason", answer.reason, GREETING_BYTES)
-        peer = await self._peer(session, answer.user, present=answer.accept)
+        check_text("reason", answer.reason, GREETING_BYTES)
+        peer = await self._peer(session, answer.user, active=answer.accept)
         rule = AnswerContact(session.user, peer.id, peer.name, answer.reason, accept=answer.accept)
         return self._pending(session, peer, rule)
 
@@ -116,7 +115,7 @@ class ContactService:
     # -- the list
 
     async def _list(self, session: "Session", query: pb.ListContacts) -> bytes:
-        limit = min(query.limit or PAGE, PAGE_MAX)
+        limit = page_limit(query.limit)
         version = max(min(query.since, _MAX_VERSION), _read_page_token(query.after))
         found = await self._store.contacts(session.user, version, limit + 1)
         answer = pb.ContactList()
@@ -144,14 +143,9 @@ def _item(name: str, contact: Contact) -> pb.ContactItem:
     )
 
 
-def _check_text(field: str, text: str, limit_bytes: int) -> None:
-    if not names.is_display_text(text, limit_bytes):
-        raise invalid(f"`{field}` is not to be shown: use at most {limit_bytes} bytes without control characters")
-
-
 def _read_page_token(token: str) -> int:
     if not token:
         return 0
     if not (token.isascii() and token.isdigit() and len(token) < 20 and int(token) <= _MAX_VERSION):
-        raise invalid("`after` is not a page token: use `next` of the previous answer")
+        raise no_page_token()
     return int(token)

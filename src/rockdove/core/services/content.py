@@ -5,6 +5,7 @@ from typing import Final
 from google.protobuf.message import DecodeError, Message
 
 from rockdove.core.errors import invalid
+from rockdove.core.services.requests import check_chat, check_name, parse
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire import names
 from rockdove.wire.limits import CONTENT_BYTES, EMOJI_BYTES, MENTIONS, TEXT_BYTES
@@ -27,14 +28,9 @@ _CONTENTS: Final[dict[int, type[Message]]] = {
 
 def parse_message(payload: bytes) -> tuple[pb.Message, Message]:
     """The Message in a request and its content, within all limits. Raises Refusal."""
-    try:
-        message = pb.Message.FromString(payload)
-    except DecodeError:
-        raise invalid("the payload does not parse as a Message") from None
-    if message.chat not in pb.Chat.values():
-        raise invalid(f"chat {message.chat} is not known here")
-    if not names.is_name(message.to):
-        raise invalid(f"`to` is not a legal name: use {names.RULE}")
+    message = parse(pb.Message, payload)
+    check_chat(message.chat)
+    check_name("to", message.to)
     if len(message.mentions) > MENTIONS:
         raise invalid(f"{len(message.mentions)} mentions, at most {MENTIONS} are allowed")
     for name in message.mentions:

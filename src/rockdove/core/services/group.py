@@ -4,20 +4,18 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from google.protobuf.message import DecodeError
-
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, StoreUnavailable, invalid
 from rockdove.core.ports import Accounts, Randomness, Scheduler, Store
-from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role, UserState
+from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role
 from rockdove.core.rules.group import Person
 from rockdove.core.rules.group_life import CreateGroup, DissolveGroup
 from rockdove.core.rules.group_membership import AnswerRequest, InviteUsers, JoinGroup, KickUsers, LeaveGroup
 from rockdove.core.rules.group_settings import Mute, SetRole, UpdateGroup
-from rockdove.core.rules.posting import no_user
 from rockdove.core.services.group_queries import GroupQueries, group_info
 from rockdove.core.services.pending import Pending
+from rockdove.core.services.requests import check_text, find_user, parse
 from rockdove.wire import codec, names
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import ANNOUNCEMENT_BYTES, AVATAR_URL_BYTES, DISPLAY_NAME_BYTES, GREETING_BYTES
@@ -66,10 +64,7 @@ class GroupService:
 
     async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
         """Response.payload to a GROUP request, or what is to be stored first. Raises Refusal."""
-        try:
-            group = pb.Group.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a Group") from None
+        group = parse(pb.Group, payload)
         operation = group.WhichOneof("op")
         serve = self._operations.get(operation)
         if operation is None or serve is None:
@@ -81,7 +76,7 @@ class GroupService:
     async def _create(self, session: "Session", create: pb.GroupCreate) -> Pending:
         if create.id and not names.is_name(create.id):
             raise invalid(f"`id` is not a legal name: use {names.RULE}, or leave it to the server")
-        _check_text("name", create.name, DISPLAY_NAME_BYTES)
+        check_text("name", create.name, DISPLAY_NAME_BYTES)
         rule = CreateGroup(
             session.tenant,
             _actor(session),
@@ -124,7 +119,7 @@ class GroupService:
 
     async def _answer(self, session: "Session", answer: pb.GroupAnswer) -> Pending:
         conversation = await self._queries.conversation(session, answer.id)
-        _check_text("reason", answer.reason, GREETING_BYTES)
+        check_text("reason", answer.reason, GREETING_BYTES)
         asker = await self._person(session, answer.user, active=answer.accept)
         rule = AnswerRequest(_actor(session), conversation, asker, self._group_max_members, accept=answer.accept)
 
@@ -137,7 +132,7 @@ class GroupService:
 
     async def _invite(self, session: "Session", invite: pb.GroupUsers) -> Pending:
         conversation = await self._queries.conversation(session, invite.id)
-        _check_text("reason", invite.reason, GREETING_BYTES)
+        check_text("reason", invite.reason, GREETING_BYTES)
         users = await self._others(session, invite.users)
         rule = InviteUsers(session.tenant, _actor(session), conversation, users, invite.reason, self._group_max_members)
         return Pending(rule, rule.notices)
@@ -149,7 +144,7 @@ class GroupService:
 
     async def _kick(self, session: "Session", kick: pb.GroupUsers) -> Pending:
         conversation = await self._queries.conversation(session, kick.id)
-        _check_text("reason", kick.reason, GREETING_BYTES)
+        check_text("reason", kick.reason, GREETING_BYTES)
         if session.name in kick.users:
             raise invalid("you are among `users`: leave the group instead")
         users = await self._others(session, kick.users, active=False)
@@ -160,8 +155,8 @@ class GroupService:
 
     async def _update(self, session: "Session", update: pb.GroupUpdate) -> Pending:
         conversation = await self._queries.conversation(session, update.id)
-        _check_text("name", update.name, DISPLAY_NAME_BYTES)
-        _check_text("avatar_url", update.avatar_url, AVATAR_URL_BYTES)
+        check_text("name", update.name, DISPLAY_NAME_BYTES)
+        check_text("avatar_url", update.avatar_url, AVATAR_URL_BYTES)
         if (size := len(update.announcement.encode())) > ANNOUNCEMENT_BYTES:
             raise invalid(f"the announcement is {size} bytes, at most {ANNOUNCEMENT_BYTES} are allowed")
         heir = await self._person(session, update.owner) if update.HasField("owner") else None
@@ -218,12 +213,10 @@ class GroupService:
         return [await self._person(session, name, active=active) for name in others]
 
     async def _person(self, session: "Session", name: str, *, active: bool = True) -> Person:
-        """`active`: a removed user counts as unknown, as he does not where something is to be ended. Raises Refusal."""
+        """`active` as for `find_user`. Raises Refusal."""
         if not names.is_name(name):
             raise invalid(f"a user's name is not a legal name: use {names.RULE}")
-        user = await self._directory.user(session.tenant.id, name)
-        if user is None or (active and user.state is UserState.REMOVED):
-            raise no_user(name)
+        user = await find_user(self._directory, session, name, active=active)
         return Person(user.id, user.name)
 
 
@@ -240,8 +233,3 @@ def _read_policy(policy: pb.GroupPolicy) -> GroupPolicy:
 def _request_event(group_id: str, asker: str, request: JoinRequest, *, refused: bool = False, reason: str = "") -> bytes:
     event = pb.GroupRequest(id=group_id, user=asker, asked_at=request.asked_ms, refused=refused, reason=reason)
     return codec.event(pb.GROUP, pb.Group(event=event).SerializeToString())
-
-
-def _check_text(field: str, text: str, limit_bytes: int) -> None:
-    if not names.is_display_text(text, limit_bytes):
-        raise invalid(f"`{field}` is not to be shown: use at most {limit_bytes} bytes without control characters")

@@ -1,25 +1,17 @@
 """What one may read about groups (protocol §7)."""
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING
 
 from rockdove.core.directory import Directory
-from rockdove.core.errors import invalid
 from rockdove.core.ports import Accounts, Store
 from rockdove.core.records import Group, Role
 from rockdove.core.rules.group import find_admin, find_shown
-from rockdove.core.rules.posting import find_member, no_group
-from rockdove.core.services.sync import ANSWER_BYTES
+from rockdove.core.rules.posting import find_member
+from rockdove.core.services.requests import ANSWER_BYTES, check_name, find_group, fitting, no_page_token, page_limit
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire import names
-from rockdove.wire.limits import PAGE, PAGE_MAX
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
-
-ITEM_BYTES: Final = 6  # around an item of a list, at most
-
-Item = TypeVar("Item", pb.GroupInfo, pb.GroupMember, pb.GroupRequest)
 
 
 class GroupQueries:
@@ -33,12 +25,8 @@ class GroupQueries:
 
     async def conversation(self, session: "Session", group_id: str) -> int:
         """The group of that id, as a request names it; it may be dissolved. Raises Refusal."""
-        if not names.is_name(group_id):
-            raise invalid(f"`id` is not a legal name: use {names.RULE}")
-        conversation = await self._directory.group(session.tenant.id, group_id)
-        if not conversation:
-            raise no_group(group_id)
-        return conversation
+        check_name("id", group_id)
+        return await find_group(self._directory, session, group_id)
 
     async def owner(self, group: Group) -> str:
         """The name of the group's owner."""
@@ -56,7 +44,7 @@ class GroupQueries:
         """GroupMembers."""
         conversation = await self.conversation(session, query.id)
         await find_member(self._store, conversation, session.user)
-        limit = _page(query.limit)
+        limit = page_limit(query.limit)
         found = await self._store.members(conversation, await self._after_user(session, query.after), limit + 1)
         items = (
             pb.GroupMember(
@@ -67,28 +55,28 @@ class GroupQueries:
             )
             for name, member in found
         )
-        kept, more = self._fitting(items, limit)
+        kept, more = fitting(items, self._room, limit)
         return pb.GroupMembers(items=kept, next=kept[-1].user if more else "").SerializeToString()
 
     async def requests(self, session: "Session", query: pb.GroupRequestsQuery) -> bytes:
         """GroupRequests."""
         conversation = await self.conversation(session, query.id)
         await find_admin(self._store, conversation, session.user)
-        limit = _page(query.limit)
+        limit = page_limit(query.limit)
         found = await self._store.join_requests(conversation, await self._after_user(session, query.after), limit + 1)
         items = (pb.GroupRequest(id=query.id, user=name, asked_at=request.asked_ms) for name, request in found)
-        kept, more = self._fitting(items, limit)
+        kept, more = fitting(items, self._room, limit)
         return pb.GroupRequests(items=kept, next=kept[-1].user if more else "").SerializeToString()
 
     async def mine(self, session: "Session", query: pb.ListGroups) -> bytes:
         """A GroupList of the user's own groups."""
         after = await self._directory.group(session.tenant.id, query.after) if query.after else 0
         if query.after and not after:
-            raise _no_page_token()
-        limit = _page(query.limit)
+            raise no_page_token()
+        limit = page_limit(query.limit)
         found = await self._store.groups(session.user, after, limit + 1)
         items = [group_info(group, await self.owner(group), member.role) for group, member in found]
-        kept, more = self._fitting(items, limit)
+        kept, more = fitting(items, self._room, limit)
         return pb.GroupList(items=kept, next=kept[-1].id if more else "").SerializeToString()
 
     async def _after_user(self, session: "Session", token: str) -> int:
@@ -96,19 +84,8 @@ class GroupQueries:
             return 0
         user = await self._directory.user(session.tenant.id, token)
         if user is None:
-            raise _no_page_token()
+            raise no_page_token()
         return user.id
-
-    def _fitting(self, items: Iterable[Item], limit: int) -> tuple[list[Item], bool]:
-        """As many of them as one frame holds, at least one and at most `limit`; and whether there are more."""
-        kept = list[Item]()
-        left = self._room
-        for item in items:
-            left -= item.ByteSize() + ITEM_BYTES
-            if len(kept) == limit or (left < 0 and kept):
-                return kept, True
-            kept.append(item)
-        return kept, False
 
 
 def group_info(group: Group, owner: str, role: Role | None) -> pb.GroupInfo:
@@ -133,11 +110,3 @@ def group_info(group: Group, owner: str, role: Role | None) -> pb.GroupInfo:
         role=pb.GroupRole.Role.Name(role or Role.MEMBER),
         member=role is not None,
     )
-
-
-def _page(limit: int) -> int:
-    return min(limit or PAGE, PAGE_MAX)
-
-
-def _no_page_token() -> Exception:
-    return invalid("`after` is not a page token: use `next` of the previous answer")

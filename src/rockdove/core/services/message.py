@@ -10,10 +10,11 @@ from rockdove.core.directory import Directory
 from rockdove.core.errors import REUSED_SEQID, Refusal, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
 from rockdove.core.ports import Permit, Rule, Scheduler, Store
-from rockdove.core.records import Change, Draft, Outcome, UserState, digest_of, single_conversation
+from rockdove.core.records import Change, Draft, Outcome, digest_of, single_conversation
 from rockdove.core.rules.amending import Edit, React, Recall
-from rockdove.core.rules.posting import WriteToGroup, WriteToUser, no_group, no_user
+from rockdove.core.rules.posting import WriteToGroup, WriteToUser
 from rockdove.core.services.content import EVERYONE, parse_message
+from rockdove.core.services.requests import find_group, find_user
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 
@@ -110,13 +111,9 @@ class MessageService:
     async def _address(self, session: "Session", message: pb.Message) -> tuple[int, Permit]:
         """The conversation, and what must be asked before something is stored in it. Raises Refusal: there is none."""
         if message.chat == pb.GROUP_CHAT:
-            group = await self._directory.group(session.tenant.id, message.to)
-            if not group:
-                raise no_group(message.to)
+            group = await find_group(self._directory, session, message.to)
             return group, WriteToGroup(group, session.user, everyone=EVERYONE in message.mentions)
-        receiver = await self._directory.user(session.tenant.id, message.to)
-        if receiver is None or receiver.state is UserState.REMOVED:
-            raise no_user(message.to)
+        receiver = await find_user(self._directory, session, message.to)
         permit = WriteToUser(session.tenant, session.user, receiver.id, receiver.name)
         return single_conversation(session.user, receiver.id), permit
 

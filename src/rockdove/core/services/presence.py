@@ -2,16 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, invalid
 from rockdove.core.ports import Scheduler, Store
-from rockdove.core.records import UserState, single_conversation
+from rockdove.core.records import single_conversation
 from rockdove.core.rules.contact import sees
-from rockdove.core.rules.posting import WriteToGroup, WriteToUser, no_group, no_user
+from rockdove.core.rules.posting import WriteToGroup, WriteToUser
+from rockdove.core.services.requests import check_chat, check_name, check_text, find_group, find_user, parse
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire import names
 from rockdove.wire.limits import DISPLAY_NAME_BYTES, QUERY_NAMES, TYPING_GROUP_SIZE
@@ -34,10 +33,7 @@ class PresenceService:
 
     async def serve(self, session: "Session", payload: bytes) -> bytes:
         """Response.payload to a PRESENCE request. Raises Refusal."""
-        try:
-            presence = pb.Presence.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a Presence") from None
+        presence = parse(pb.Presence, payload)
         operation = presence.WhichOneof("op")
         if operation == "query":
             return await self._query(session, list(dict.fromkeys(presence.query.users)))
@@ -52,23 +48,18 @@ class PresenceService:
         if publish.state not in pb.Presence.State.values():
             raise invalid(f"presence state {publish.state} is not known here")
         if publish.state != pb.Presence.TYPING:
-            if not names.is_display_text(publish.text, DISPLAY_NAME_BYTES):
-                raise invalid(f"`text` is not to be shown: use at most {DISPLAY_NAME_BYTES} bytes without control characters")
+            check_text("text", publish.text, DISPLAY_NAME_BYTES)
             self._news.publish(session, publish.state, publish.text)
             return
-        if publish.chat not in pb.Chat.values():
-            raise invalid(f"chat {publish.chat} is not known here")
-        if not names.is_name(publish.peer):
-            raise invalid(f"`peer` is not a legal name: use {names.RULE}")
+        check_chat(publish.chat)
+        check_name("peer", publish.peer)
         if publish.chat == pb.GROUP_CHAT:
             await self._type_in_group(session, publish.peer)
         else:
             await self._type_to_user(session, publish.peer)
 
     async def _type_to_user(self, session: "Session", name: str) -> None:
-        peer = await self._directory.user(session.tenant.id, name)
-        if peer is None or peer.state is UserState.REMOVED:
-            raise no_user(name)
+        peer = await find_user(self._directory, session, name)
         permit = WriteToUser(session.tenant, session.user, peer.id, name)
         try:
             await permit.check(self._store, self._scheduler.now_ms())
@@ -78,9 +69,7 @@ class PresenceService:
             self._typing.note(session, single_conversation(session.user, peer.id))
 
     async def _type_in_group(self, session: "Session", group_id: str) -> None:
-        conversation = await self._directory.group(session.tenant.id, group_id)
-        if not conversation:
-            raise no_group(group_id)
+        conversation = await find_group(self._directory, session, group_id)
         await WriteToGroup(conversation, session.user).check(self._store, self._scheduler.now_ms())
         group = await self._store.group(conversation)
         if group is not None and group.size <= TYPING_GROUP_SIZE:

@@ -3,15 +3,13 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
 from rockdove.core.records import GROUPS_END, peer_of
 from rockdove.core.rules.reading import MarkRead
 from rockdove.core.services.pending import Pending
-from rockdove.core.services.sync import find_conversation
+from rockdove.core.services.requests import find_conversation, parse
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 
@@ -28,10 +26,7 @@ class ReceiptService:
 
     async def serve(self, session: "Session", payload: bytes) -> Pending:
         """Move the read cursor of the user, never back; then tell the others. Raises Refusal."""
-        try:
-            receipt = pb.Receipt.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a Receipt") from None
+        receipt = parse(pb.Receipt, payload)
         if receipt.kind not in pb.Receipt.Kind.values():
             raise invalid(f"receipt kind {receipt.kind} is not known here")
         if receipt.kind != pb.Receipt.READ:

@@ -4,21 +4,20 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from google.protobuf.message import DecodeError
-
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
 from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Store
-from rockdove.core.records import GROUPS_END, Query, Summary, single_conversation, within
-from rockdove.core.rules.posting import find_member, no_group, no_user, not_member
+from rockdove.core.records import GROUPS_END, Query, Summary, within
+from rockdove.core.rules.posting import find_member, no_user, not_member
 from rockdove.core.rules.reading import DeleteForMe
 from rockdove.core.services.history import downwards, shown, upwards
 from rockdove.core.services.pending import Pending
+from rockdove.core.services.requests import ANSWER_BYTES, find_conversation, find_user, no_page_token, page_limit, parse
 from rockdove.wire import codec, names
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire.limits import HIDE_SEQS, PAGE, PAGE_MAX, SEARCH_TEXT_BYTES
+from rockdove.wire.limits import HIDE_SEQS, SEARCH_TEXT_BYTES
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 SUMMARY_BYTES: Final = 384  # of a Conversation beside its last message, at most: names are short
 _NUMBER: Final = re.compile("[0-9a-f]{1,16}")
 _MAX_SEQ: Final = (1 << 63) - 1  # what a store can compare
-ANSWER_BYTES: Final = 256  # of the frame around the items, at most
 
 
 class SyncService:
@@ -40,10 +38,7 @@ class SyncService:
 
     async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
         """Response.payload to a SYNC request, or what is to be stored first. Raises Refusal."""
-        try:
-            sync = pb.Sync.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a Sync") from None
+        sync = parse(pb.Sync, payload)
         match sync.WhichOneof("op"):
             case "conversations":
                 return await self._conversations(session, sync.conversations)
@@ -58,7 +53,7 @@ class SyncService:
         raise invalid("this Sync holds no operation that is known here")
 
     async def _conversations(self, session: "Session", query: pb.ListConversations) -> bytes:
-        limit = _page(query.limit)
+        limit = page_limit(query.limit)
         before = _read_page_token(query.after)
         summaries = await self._store.summaries(session.user, session.outbound.device, before, limit + 1)
         answer = pb.Conversations()
@@ -77,7 +72,7 @@ class SyncService:
         spans = await self._store.visible(session.user, conversation)
         if not spans:
             raise not_member(query.peer)
-        limit = _page(query.limit)
+        limit = page_limit(query.limit)
         after, before = min(query.after, _MAX_SEQ), min(query.before, _MAX_SEQ)
         is_downwards = bool(before and not after)
         if is_downwards:
@@ -105,7 +100,7 @@ class SyncService:
         if search.after:
             before = min(before, _read_number(search.after))
         query = Query(search.text, conversation, sender, first_msgid(search.since), before, frozenset(search.types))
-        limit = _page(search.limit)
+        limit = page_limit(search.limit)
         matches, go_on = await self._store.search(session.user, query, limit)
         kept = self._fitting([match.record for match in matches])
         if len(kept) < len(matches):
@@ -120,7 +115,7 @@ class SyncService:
         if not within(visible, query.seq) or query.seq > await self._store.last_seq(conversation):
             raise invalid(f"seq {query.seq} is no message that you can see")
         after = await self._user(session, query.after) if query.after else 0
-        limit = _page(query.limit)
+        limit = page_limit(query.limit)
         marks = await self._store.read_marks(conversation, query.seq, after, limit + 1)
         page = [name for _, name in marks.users[:limit]]
         following = page[-1] if len(marks.users) > limit else ""
@@ -141,10 +136,9 @@ class SyncService:
         )
 
     async def _user(self, session: "Session", name: str) -> int:
-        user = await self._directory.user(session.tenant.id, name) if names.is_name(name) else None
-        if user is None:
+        if not names.is_name(name):
             raise no_user(name)
-        return user.id
+        return (await find_user(self._directory, session, name, active=False)).id
 
     def _fitting(self, records: list[bytes]) -> list[bytes]:
         """As many as fit into an answer, but at least one."""
@@ -156,30 +150,9 @@ class SyncService:
         return records
 
 
-async def find_conversation(directory: Directory, session: "Session", chat: int, peer: str) -> int:
-    """The conversation that a request names. Raises Refusal."""
-    if chat not in pb.Chat.values():
-        raise invalid(f"chat {chat} is not known here")
-    if not names.is_name(peer):
-        raise invalid(f"`peer` is not a legal name: use {names.RULE}")
-    if chat == pb.GROUP_CHAT:
-        conversation = await directory.group(session.tenant.id, peer)
-        if not conversation:
-            raise no_group(peer)
-        return conversation
-    user = await directory.user(session.tenant.id, peer)
-    if user is None:  # the talk with a removed user can still be read
-        raise no_user(peer)
-    return single_conversation(session.user, user.id)
-
-
 def _items(records: list[bytes]) -> bytes:
     """Records as a repeated field 1 of Messages."""
     return b"".join(b"\x0a%b%b" % (codec.varint(len(record)), record) for record in records)
-
-
-def _page(limit: int) -> int:
-    return min(limit or PAGE, PAGE_MAX)
 
 
 def _page_token(last: Summary) -> str:
@@ -195,7 +168,7 @@ def _read_page_token(token: str) -> tuple[int, int] | None:
 
 def _read_number(text: str) -> int:
     if not _NUMBER.fullmatch(text) or (number := int(text, 16)) > _MAX_SEQ:
-        raise invalid("`after` is not a page token: use `next` of the previous answer")
+        raise no_page_token()
     return number
 
 

@@ -2,9 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
-
-from google.protobuf.message import DecodeError
+from typing import TYPE_CHECKING
 
 from rockdove.core.errors import KICKED, Refusal, invalid
 from rockdove.core.ports import Accounts, Store
@@ -12,14 +10,12 @@ from rockdove.core.records import Profile
 from rockdove.core.registry import Registry
 from rockdove.core.rules.device import KickRule
 from rockdove.core.services.pending import Pending
-from rockdove.core.services.sync import ANSWER_BYTES
+from rockdove.core.services.requests import ANSWER_BYTES, check_text, fitting, page_limit, parse
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire import names
 from rockdove.wire.limits import (
     AVATAR_URL_BYTES,
     DISPLAY_NAME_BYTES,
-    PAGE,
-    PAGE_MAX,
     PROFILE_ENTRIES,
     PROFILE_VALUE_BYTES,
     QUERY_NAMES,
@@ -27,8 +23,6 @@ from rockdove.wire.limits import (
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
-
-ITEM_BYTES: Final = 6  # around an item of a list, at most
 
 
 class UserService:
@@ -42,10 +36,7 @@ class UserService:
 
     async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
         """Response.payload to a USER request, or what is to be stored first. Raises Refusal."""
-        try:
-            user = pb.User.FromString(payload)
-        except DecodeError:
-            raise invalid("the payload does not parse as a User") from None
+        user = parse(pb.User, payload)
         operation = user.WhichOneof("op")
         if operation == "get":
             return await self._get(session, user.get)
@@ -68,35 +59,28 @@ class UserService:
         if query.prefix:
             if not names.is_display_text(query.prefix, DISPLAY_NAME_BYTES):
                 raise invalid(f"`prefix` is too long: use at most {DISPLAY_NAME_BYTES} bytes without control characters")
-            limit = min(query.limit or PAGE, PAGE_MAX)
+            limit = page_limit(query.limit)
             profiles = await self._accounts.find_profiles(session.tenant.id, query.prefix, limit)
-            return self._fitting(profiles).SerializeToString()
+            return pb.UserList(items=self._fitting(profiles)[0]).SerializeToString()
         users = list(dict.fromkeys(query.users))
         if len(users) > QUERY_NAMES:
             raise invalid(f"{len(users)} users, at most {QUERY_NAMES} can be asked for at once")
         profiles = await self._accounts.profiles(session.tenant.id, list(filter(names.is_name, users)))
-        answer = self._fitting(profiles)
-        if len(answer.items) < len(profiles):
+        items, more = self._fitting(profiles)
+        if more:
             raise Refusal(pb.RESOURCE_EXHAUSTED, "these profiles are too much for one answer: ask for fewer users at once")
-        return answer.SerializeToString()
+        return pb.UserList(items=items).SerializeToString()
 
-    def _fitting(self, profiles: Sequence[Profile]) -> pb.UserList:
-        """As many of them as one frame holds, and at least one."""
-        answer = pb.UserList()
-        left = self._room
-        for profile in profiles:
-            item = pb.UserInfo(
-                user=profile.name, nickname=profile.nickname, avatar_url=profile.avatar_url, ext=dict(profile.ext)
-            )
-            left -= item.ByteSize() + ITEM_BYTES
-            if left < 0 and answer.items:
-                break
-            answer.items.append(item)
-        return answer
+    def _fitting(self, profiles: Sequence[Profile]) -> tuple[list[pb.UserInfo], bool]:
+        """As many of them as one frame holds, and whether there are more."""
+        items = (
+            pb.UserInfo(user=profile.name, nickname=profile.nickname, avatar_url=profile.avatar_url, ext=dict(profile.ext))
+            for profile in profiles
+        )
+        return fitting(items, self._room, len(profiles))
 
     async def _update(self, session: "Session", update: pb.UserUpdate) -> None:
-        if not names.is_display_text(update.nickname, DISPLAY_NAME_BYTES):
-            raise invalid(f"`nickname` is not to be shown: use at most {DISPLAY_NAME_BYTES} bytes without control characters")
+        check_text("nickname", update.nickname, DISPLAY_NAME_BYTES)
         if not names.is_display_text(update.avatar_url, AVATAR_URL_BYTES):
             raise invalid(f"`avatar_url` is no address: use at most {AVATAR_URL_BYTES} bytes without control characters")
         found = await self._accounts.profiles(session.tenant.id, [session.name])
@@ -116,17 +100,12 @@ class UserService:
         """Those here first, then those seen last; as many as one frame holds."""
         here = {live.device_name for live in self._registry.sessions(session.user)}
         devices = await self._store.devices(session.user)
-        answer = pb.DeviceList()
-        left = self._room
-        for device in sorted(devices, key=lambda device: (device.name in here, device.last_seen_ms), reverse=True):
-            item = pb.DeviceInfo(
-                device=device.name, client=device.client, online=device.name in here, last_seen=device.last_seen_ms
-            )
-            left -= item.ByteSize() + ITEM_BYTES
-            if left < 0:
-                break
-            answer.items.append(item)
-        return answer.SerializeToString()
+        items = (
+            pb.DeviceInfo(device=device.name, client=device.client, online=device.name in here, last_seen=device.last_seen_ms)
+            for device in sorted(devices, key=lambda device: (device.name in here, device.last_seen_ms), reverse=True)
+        )
+        kept, _ = fitting(items, self._room, len(devices))
+        return pb.DeviceList(items=kept).SerializeToString()
 
     def _kick(self, session: "Session", device: str) -> Pending:
         if not names.is_device(device):
