@@ -12,6 +12,8 @@ Look = Callable[[View], Awaitable[None]]
 class Foreseen:
     """A rule whose effects are known beforehand, or that refuses."""
 
+    conversation = 0
+
     def __init__(self, effects: Sequence[Effect], *, refused: bool = False, look: Look | None = None) -> None:
         """`look` is shown the view before."""
         self._effects = effects

@@ -155,6 +155,8 @@ def test_refused_change_does_nothing_and_leaves_the_key_of_its_message_free(desk
 class Faulty:
     """A rule, and a permit, with a bug."""
 
+    conversation = 0
+
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         raise KeyError("oh")
 

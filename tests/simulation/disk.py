@@ -52,6 +52,14 @@ class NodeStore:
     def last_msgid(self) -> int:
         return self._store.last_msgid
 
+    @property
+    def lanes(self) -> int:
+        return self._store.lanes
+
+    @property
+    def shared(self) -> bool:
+        return self._store.shared
+
     # -- commit
 
     def commit(self, batch: Batch, done: Done) -> None:
@@ -111,11 +119,11 @@ class NodeStore:
         await self._wait()
         return result
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+    async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
         await self._wait()
         if self._random.random() < self._habits.unavailable:
             raise StoreUnavailable("the disk is full")
-        return await self._read(self._store.open_device, user, name, client, now_ms)
+        return await self._read(self._store.open_device, user, name, client, now_ms, node)
 
     def close(self) -> None:
         pass

@@ -127,7 +127,7 @@ class GroupCommit:
         self._batch, self._then = Batch(), []
         self._committing = (batch, then, acked)
         batch.now_ms = self._scheduler.now_ms()
-        self._number(batch)
+        batch.number(self._msgids)
         if not batch:
             self._done(None)
             return
@@ -138,17 +138,6 @@ class GroupCommit:
                 raise  # the store has done its part
             self._log.exception("commit_failed", messages=len(batch.messages))
             self._done(error)
-
-    def _number(self, batch: Batch) -> None:
-        """Give msgids, in the order in which the log will hold the messages."""
-        for messages, change in batch.steps():
-            if messages:
-                for draft, msgid in zip(messages, self._msgids.run(len(messages), batch.now_ms), strict=True):
-                    draft.msgid = msgid
-            if change is not None:
-                change.msgids = list(self._msgids.run(change.notices + (change.draft is not None), batch.now_ms))
-                if change.draft is not None:
-                    change.draft.msgid = change.msgids[-1]
 
     def _done(self, error: Exception | None) -> None:
         assert self._committing is not None

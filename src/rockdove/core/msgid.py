@@ -47,6 +47,10 @@ class MsgidSource:
         self._node = node
         self._last = last
 
+    def advance(self, msgid: int) -> None:
+        """Give only higher ids from now on: another node has given this one."""
+        self._last = max(self._last, msgid)
+
     def run(self, count: int, now_ms: int) -> range:
         """`count` ids, upwards."""
         first = max(first_msgid(now_ms), (self._last >> NODE_BITS) + 1 << NODE_BITS) | self._node

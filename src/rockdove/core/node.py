@@ -122,7 +122,7 @@ class Node:
         """Find the groups of a user who has just come, so that he gets what is said in them."""
         while not inbox.seated:
             seatings = inbox.seatings
-            groups = await self.store.groups_of(inbox.user)
+            groups = [conversation for conversation, _ in await self.store.groups_of(inbox.user)]
             if seatings == inbox.seatings:  # else he came into one, or went, while the store was read
                 self.registry.seat(inbox, groups)
 

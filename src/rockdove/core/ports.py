@@ -16,6 +16,7 @@ from rockdove.core.records import (
     Located,
     Match,
     Member,
+    NodeState,
     Position,
     Profile,
     Query,
@@ -86,6 +87,10 @@ class Permit(Protocol):
 class Rule(Protocol):
     """Decides on a change, in the transaction that carries it out."""
 
+    @property
+    def conversation(self) -> int:
+        """In whose order it is decided, as no other node writes there meanwhile; of a contact that of the two; 0: none."""
+
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         """What is to be done, in order; nothing when all is as asked for already. `msgids` are those of the change.
 
@@ -104,6 +109,14 @@ class Store(View, Protocol):
     def last_msgid(self) -> int:
         """The highest msgid ever stored, 0 if none."""
 
+    @property
+    def lanes(self) -> int:
+        """How many commits may be under way at the same time, each of a lane of its own; at least 1."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other nodes may write to it. Then what was permitted once must be asked again each time."""
+
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
         """Store `batch` in one durable transaction, then call `done(None)`, at once or later.
 
@@ -114,7 +127,8 @@ class Store(View, Protocol):
         fails with anything but a Refusal, that one alone is refused as INTERNAL, with the fault as `__cause__`.
 
         On failure nothing at all of the batch is stored, and `done` gets StoreUnavailable (a later batch may succeed)
-        or StoreFailed (stop the node). The core starts the next commit only after `done`.
+        or StoreFailed (stop the node). The core starts the next commit of a lane only after `done`. A store that
+        others write to, too, may decide the batch anew, see `Batch.begin_anew`; within a conversation msgids grow with seq.
         """
 
     async def messages(self, conversation: int, after: int, before: int, limit: int) -> Sequence[Stored]:
@@ -126,11 +140,15 @@ class Store(View, Protocol):
     async def earlier(self, device: int, seqid: int) -> Earlier | None:
         """What was stored under this key, if anything (protocol §4 Retry is safe)."""
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+    async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
         """The device, made when it is new. A new one starts at the highest of its siblings' cursors (protocol §5).
 
-        Raises StoreUnavailable for a new device that cannot be stored now.
+        In a shared store this is a login at that node: it gets the next number, and the node is the holder from now on;
+        Device.holder is the one before. Raises StoreUnavailable for what cannot be stored now.
         """
+
+    async def login_of(self, device: int) -> int:
+        """The number of the device's newest login: a session with another one was replaced. 0 in a store of one node."""
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         """Conversations of which the user may see more than this device's cursor covers, those idle longest first."""
@@ -155,8 +173,8 @@ class Store(View, Protocol):
 
     # -- groups and contacts
 
-    async def groups_of(self, user: int) -> Sequence[int]:
-        """The groups, not dissolved, that the user is a member of."""
+    async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
+        """The groups, not dissolved, that the user is a member of, with their versions, by conversation id."""
 
     async def groups(self, user: int, after: int, limit: int) -> Sequence[tuple[Group, Member]]:
         """The same with all there is to say, by conversation id from above `after`."""
@@ -254,6 +272,58 @@ class Accounts(Protocol):
 
     async def signing_key(self) -> bytes:
         """The secret that signs resume tokens: 32 random bytes, made with the store."""
+
+
+class Nodes(Protocol):
+    """The nodes that share a store."""
+
+    @property
+    def number(self) -> int:
+        """Of this node, from 1 to 1023; no other living node has it. 0 where there is only one node."""
+
+    async def beat(self, state: NodeState) -> Sequence[NodeState]:
+        """Say that this node is alive, and how it is. Who is alive: this one too, by number.
+
+        Raises StoreUnavailable; who cannot say it for too long counts as dead, and its commits are refused.
+        """
+
+    async def leave(self) -> None:
+        """This node ends: its number is free."""
+
+
+class Bus(Protocol):
+    """A doorbell between nodes: a ring may be missed, come twice or late. It carries no authority; the store is the truth.
+
+    A topic is a short name of lower-case letters, digits and points, such as "user.17". Who attends one hears what others ring
+    there, never what he rings himself.
+    """
+
+    @property
+    def connected(self) -> bool:
+        """Whether rings go out now."""
+
+    def attend(self, topic: str) -> None:
+        """Hear what is rung there from now on. Takes effect a little later, see `settled`."""
+
+    def leave(self, topic: str) -> None:
+        """No more."""
+
+    async def settled(self) -> None:
+        """Wait until all that was asked for by `attend` holds; not while the bus is away, and never long. Does not raise."""
+
+    def ring(self, topic: str, news: bytes) -> None:
+        """Tell whoever attends. Never blocks, never raises; without a connection nobody hears it."""
+
+    async def ask(self, topic: str, question: bytes, answers: int, timeout_ms: int) -> Sequence[bytes]:
+        """What those who attend answer, up to so many, within that time; at once when nobody attends. Does not raise."""
+
+    def listen(
+        self,
+        on_ring: Callable[[str, bytes], None],
+        on_question: Callable[[str, bytes], Coroutine[Any, Any, bytes | None]],
+        on_gap: Callable[[], None],
+    ) -> None:
+        """Whom to tell of rings, who answers questions (None: no answer), and whom to tell that rings may have been missed."""
 
 
 class Auth(Protocol):

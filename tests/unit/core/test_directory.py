@@ -57,6 +57,8 @@ class CountedStore(MemoryStore):
 class Decided:
     """A rule that has decided already."""
 
+    conversation = 0
+
     def __init__(self, *effects: Any) -> None:
         self._effects = effects
 

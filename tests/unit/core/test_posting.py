@@ -34,6 +34,8 @@ ALICE, BOB = 1, 2
 class Given:
     """A rule that has decided already."""
 
+    conversation = 0
+
     def __init__(self, *effects: Effect) -> None:
         self.effects = effects
 

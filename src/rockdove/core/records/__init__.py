@@ -62,6 +62,10 @@ from rockdove.core.records.message import (
     counts,
     digest_of,
 )
+from rockdove.core.records.node import (
+    NodeState,
+    NodeStatus,
+)
 from rockdove.core.records.reading import (
     Located,
     Match,
@@ -106,6 +110,8 @@ __all__ = [
     "Match",
     "Member",
     "MoveRead",
+    "NodeState",
+    "NodeStatus",
     "NoteEdit",
     "Outcome",
     "Position",

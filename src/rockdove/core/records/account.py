@@ -53,6 +53,8 @@ class Device:
     id: int
     last_seqid: int  # highest seqid stored for it, 0 if none
     kicked_ms: int = 0  # when it was kicked last: older tokens are dead; 0 for never
+    login: int = 0  # the number of its newest login; 0 in a store of one node
+    holder: int = 0  # the number of the node where it had logged in before; 0 for none, and in a store of one node
 
 
 class DeviceState(NamedTuple):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rockdove.core.errors import Refusal
+from rockdove.core.msgid import MsgidSource
 from rockdove.core.records.contact import Contact
 from rockdove.core.records.group import Group, JoinRequest, Member
 from rockdove.core.records.message import Draft
@@ -151,13 +152,21 @@ class Change:
         self.effects: list[Effect] = []
         self.refusal: Refusal | None = None
 
+    def forget(self) -> None:
+        """What the store had filled in does not hold: it rolled back, and begins anew."""
+        self.effects, self.refusal = [], None
+        if self.draft is not None:
+            self.draft.forget()
+
 
 class Batch:
     """What one turn of the loop wants durable, in the order in which it was asked for."""
 
-    __slots__ = ("changes", "cursors", "messages", "now_ms", "seen")
+    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "now_ms", "seen")
 
-    def __init__(self) -> None:
+    def __init__(self, lane: int = 0) -> None:
+        self.lane = lane  # from 0 to below Store.lanes
+        self.msgids: MsgidSource | None = None  # where it was numbered from
         self.messages: list[Draft] = []
         self.changes: list[tuple[int, Change]] = []  # each after so many of the messages
         self.cursors: dict[tuple[int, int], int] = {}  # (device id, conversation) -> seq; never moves back
@@ -166,6 +175,30 @@ class Batch:
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.changes or self.cursors or self.seen)
+
+    def number(self, msgids: MsgidSource) -> None:
+        """Give msgids, in the order in which the log will hold the messages."""
+        self.msgids = msgids
+        for messages, change in self.steps():
+            if messages:
+                for draft, msgid in zip(messages, msgids.run(len(messages), self.now_ms), strict=True):
+                    draft.msgid = msgid
+            if change is not None:
+                change.msgids = list(msgids.run(change.notices + (change.draft is not None), self.now_ms))
+                if change.draft is not None:
+                    change.draft.msgid = change.msgids[-1]
+
+    def begin_anew(self, after: int, now_ms: int) -> None:
+        """For a store that rolled back and tries again: forget the outcomes, and number anew, above the msgid `after`."""
+        assert self.msgids is not None, "the batch was never numbered"
+        self.now_ms = now_ms
+        for messages, change in self.steps():
+            for draft in messages:
+                draft.forget()
+            if change is not None:
+                change.forget()
+        self.msgids.advance(after)
+        self.number(self.msgids)
 
     def steps(self) -> Iterator[tuple[list[Draft], "Change | None"]]:
         """Messages and changes in their order: a run of messages, which may be empty, and the change after it, if any."""

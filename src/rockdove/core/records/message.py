@@ -29,6 +29,7 @@ class Draft:
         "body",
         "conversation",
         "device",
+        "group_version",
         "msgid",
         "origin",
         "outcome",
@@ -69,6 +70,11 @@ class Draft:
         self.record = b""  # what is pushed; only of STORED
         self.outcome = Outcome.STORED
         self.refusal: Refusal | None = None  # only of REFUSED
+        self.group_version = 0  # Group.version when it was stored; 0 in a single chat, and in a store of one node
+
+    def forget(self) -> None:
+        """What the store had filled in does not hold: it rolled back, and begins anew."""
+        self.seq, self.record, self.outcome, self.refusal, self.group_version = 0, b"", Outcome.STORED, None, 0
 
     def place(self, seq: int) -> None:
         """Give it its place in the conversation: now the record that will be pushed is complete."""

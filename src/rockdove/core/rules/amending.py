@@ -18,7 +18,7 @@ class Recall:
     """Take back a message: its own sender within a time, a group's admins anybody's at any time."""
 
     def __init__(self, conversation: int, user: int, target: int, permit: Permit, seconds: int) -> None:
-        self._conversation = conversation
+        self.conversation = conversation
         self._user = user
         self._target = target
         self._permit = permit
@@ -26,7 +26,7 @@ class Recall:
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         as_admin = await self._may_recall(view, now_ms)
-        target, message = await find_target(view, self._user, self._conversation, self._target)
+        target, message = await find_target(view, self._user, self.conversation, self._target)
         if target.sender != self._user:
             if not as_admin:
                 raise denied("only the sender and the admins of a group may recall a message: delete it for yourself instead")
@@ -43,8 +43,8 @@ class Recall:
 
     async def _may_recall(self, view: View, now_ms: int) -> bool:
         """Whether the user is an admin here. One who is muted may still take back."""
-        if self._conversation < GROUPS_END:
-            _, member = await find_member(view, self._conversation, self._user)
+        if self.conversation < GROUPS_END:
+            _, member = await find_member(view, self.conversation, self._user)
             return member.role is not Role.MEMBER
         await self._permit.check(view, now_ms)
         return False
@@ -55,7 +55,7 @@ class Edit:
 
     def __init__(self, conversation: int, user: int, change: pb.Change, permit: Permit, seconds: int, max_bytes: int) -> None:
         """`max_bytes`: of the record with the edit in it."""
-        self._conversation = conversation
+        self.conversation = conversation
         self._user = user
         self._change = change
         self._permit = permit
@@ -65,7 +65,7 @@ class Edit:
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         await self._permit.check(view, now_ms)
         msgid = self._change.msgid
-        target, message = await find_target(view, self._user, self._conversation, msgid)
+        target, message = await find_target(view, self._user, self.conversation, msgid)
         if target.sender != self._user:
             raise denied("only the sender may edit a message: reply to it instead")
         check_age(msgid, now_ms, self._seconds, "edited")
@@ -83,14 +83,14 @@ class React:
     """Put an emoji on a message, or take it off."""
 
     def __init__(self, conversation: int, user: int, target: int, permit: Permit) -> None:
-        self._conversation = conversation
+        self.conversation = conversation
         self._user = user
         self._target = target
         self._permit = permit
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         await self._permit.check(view, now_ms)
-        _, message = await find_target(view, self._user, self._conversation, self._target)
+        _, message = await find_target(view, self._user, self.conversation, self._target)
         if message.removed:
             raise Refusal(pb.FAILED_PRECONDITION, "the message was recalled: there is nothing to react to")
         return []

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from rockdove.core.errors import Refusal, not_found
 from rockdove.core.ports import View
-from rockdove.core.records import Contact, ContactState, PutContact
+from rockdove.core.records import Contact, ContactState, PutContact, single_conversation
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import CONTACTS
 
@@ -38,6 +38,7 @@ class ContactRule(ABC):
 
     def __init__(self, user: int, peer: int, peer_name: str) -> None:
         """`user` acts on `peer`."""
+        self.conversation = single_conversation(user, peer)
         self._user = user
         self._peer = peer
         self._peer_name = peer_name

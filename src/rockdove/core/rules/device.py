@@ -10,6 +10,8 @@ from rockdove.core.records import KickDevice
 class KickRule:
     """Tokens given to the device up to now are dead; the password still lets it in."""
 
+    conversation = 0
+
     def __init__(self, user: int, device: str) -> None:
         self._user = user
         self._name = device

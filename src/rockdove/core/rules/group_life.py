@@ -14,6 +14,7 @@ from rockdove.wire import im_pb2 as pb
 class CreateGroup:
     """Found a group. Whoever does is its owner. `group` is what was made."""
 
+    conversation = 0  # there is none yet
     group: Group
 
     def __init__(
@@ -68,18 +69,18 @@ class DissolveGroup:
 
     def __init__(self, actor: Person, conversation: int) -> None:
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
-        group = await view.group(self._conversation)
+        group = await view.group(self.conversation)
         assert group is not None
         if group.dissolved:
             if group.owner == self._actor.id:
                 return []
             raise no_group(group.id)
         if group.owner != self._actor.id:
-            if await view.member(self._conversation, self._actor.id) is None:
+            if await view.member(self.conversation, self._actor.id) is None:
                 raise not_member(group.id)
             raise denied("only the owner dissolves the group: leave it instead")
         return [

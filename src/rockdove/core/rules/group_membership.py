@@ -31,24 +31,24 @@ class JoinGroup:
 
     def __init__(self, actor: Person, conversation: int, group_max_members: int) -> None:
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._group_max_members = group_max_members
         self.asked: JoinRequest | None = None
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         """Raises Refusal."""
         self.asked = None
-        group = await find_living(view, self._conversation)
-        if await view.member(self._conversation, self._actor.id) is not None:
+        group = await find_living(view, self.conversation)
+        if await view.member(self.conversation, self._actor.id) is not None:
             return []
         if group.policy.join is Join.INVITE:
             raise denied("one comes into this group by invitation only: ask an admin for one")
         if group.policy.join is Join.OPEN:
             check_room(group, 1, self._group_max_members)
             return await _welcome(view, group, self._actor, [self._actor], now_ms, msgids)
-        if await view.join_request(self._conversation, self._actor.id) is not None:
+        if await view.join_request(self.conversation, self._actor.id) is not None:
             return []
-        self.asked = JoinRequest(self._conversation, self._actor.id, now_ms)
+        self.asked = JoinRequest(self.conversation, self._actor.id, now_ms)
         return [PutJoinRequest(self.asked)]
 
 
@@ -59,7 +59,7 @@ class AnswerRequest:
 
     def __init__(self, actor: Person, conversation: int, asker: Person, group_max_members: int, *, accept: bool) -> None:
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._asker = asker
         self._group_max_members = group_max_members
         self._accept = accept
@@ -67,12 +67,12 @@ class AnswerRequest:
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         """Raises Refusal."""
-        group, _ = await find_admin(view, self._conversation, self._actor.id)
-        asked = await view.join_request(self._conversation, self._asker.id)
+        group, _ = await find_admin(view, self.conversation, self._actor.id)
+        asked = await view.join_request(self.conversation, self._asker.id)
         self.refused = None if self._accept else asked
         if self.refused is not None:
-            return [DropJoinRequest(self._conversation, self._asker.id)]
-        if not self._accept or await view.member(self._conversation, self._asker.id) is not None:
+            return [DropJoinRequest(self.conversation, self._asker.id)]
+        if not self._accept or await view.member(self.conversation, self._asker.id) is not None:
             return []
         if asked is None:
             raise not_found(f"{self._asker.name!r} has not asked to join: invite the user")
@@ -89,7 +89,7 @@ class InviteUsers:
         """`users` has each once; `text` is the reason, for everybody to read."""
         self._tenant = tenant
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._users = users
         self._text = text
         self._group_max_members = group_max_members
@@ -97,10 +97,10 @@ class InviteUsers:
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         """Raises Refusal."""
-        group, member = await find_member(view, self._conversation, self._actor.id)
+        group, member = await find_member(view, self.conversation, self._actor.id)
         if member.role is Role.MEMBER and not group.policy.members_invite:
             raise denied("only admins invite into this group: ask one of them")
-        newcomers = [user for user in self._users if await view.member(self._conversation, user.id) is None]
+        newcomers = [user for user in self._users if await view.member(self.conversation, user.id) is None]
         if not newcomers:
             return []
         check_room(group, len(newcomers), self._group_max_members)
@@ -116,16 +116,16 @@ class LeaveGroup:
 
     def __init__(self, actor: Person, conversation: int) -> None:
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
-        group = await find_living(view, self._conversation)
-        member = await view.member(self._conversation, self._actor.id)
+        group = await find_living(view, self.conversation)
+        member = await view.member(self.conversation, self._actor.id)
         if member is None:
-            if await view.join_request(self._conversation, self._actor.id) is not None:
-                return [DropJoinRequest(self._conversation, self._actor.id)]
-            if not await view.visible(self._actor.id, self._conversation):
+            if await view.join_request(self.conversation, self._actor.id) is not None:
+                return [DropJoinRequest(self.conversation, self._actor.id)]
+            if not await view.visible(self._actor.id, self.conversation):
                 raise not_member(group.id)
             return []
         if member.role is Role.OWNER:
@@ -139,17 +139,17 @@ class KickUsers:
     def __init__(self, actor: Person, conversation: int, users: Sequence[Person], text: str) -> None:
         """`users` has each once; `text` is the reason, for everybody to read."""
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._users = users
         self._text = text
         self.notices = notices_for(len(users))
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
-        group, actor = await find_admin(view, self._conversation, self._actor.id)
+        group, actor = await find_admin(view, self.conversation, self._actor.id)
         present = list[Person]()
         for user in self._users:
-            member = await view.member(self._conversation, user.id)
+            member = await view.member(self.conversation, user.id)
             if member is not None:
                 check_above(actor, member, user.name)
                 present.append(user)

@@ -34,7 +34,7 @@ class UpdateGroup:
         owner: Person | None = None,
     ) -> None:
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._wanted: dict[str, Any] = {
             "name": name,
             "announcement": announcement,
@@ -46,7 +46,7 @@ class UpdateGroup:
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
-        self.group, actor = await find_admin(view, self._conversation, self._actor.id)
+        self.group, actor = await find_admin(view, self.conversation, self._actor.id)
         changes = {field: value for field, value in self._wanted.items() if value not in (None, getattr(self.group, field))}
         news: list[tuple[str, list[Person], str]] = [
             (_KINDS[field], [], value if isinstance(value, str) else "") for field, value in changes.items()
@@ -74,13 +74,13 @@ class SetRole:
     def __init__(self, actor: Person, conversation: int, person: Person, role: Role) -> None:
         """`role` is not OWNER: who becomes that takes somebody's place."""
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._person = person
         self._role = role
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
-        group, actor = await find_admin(view, self._conversation, self._actor.id)
+        group, actor = await find_admin(view, self.conversation, self._actor.id)
         member = await find_other(view, group, self._person)
         if member.role is self._role:
             return []
@@ -103,13 +103,13 @@ class Mute:
     def __init__(self, actor: Person, conversation: int, person: Person | None, seconds: int) -> None:
         """A `person` of None is everyone but the admins."""
         self._actor = actor
-        self._conversation = conversation
+        self.conversation = conversation
         self._person = person
         self._seconds = seconds
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
         """Raises Refusal."""
-        group, actor = await find_admin(view, self._conversation, self._actor.id)
+        group, actor = await find_admin(view, self.conversation, self._actor.id)
         until_ms = now_ms + self._seconds * 1000 if self._seconds else 0
         changed = replace(group, version=group.version + 1)
         if self._person is None:

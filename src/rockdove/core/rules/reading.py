@@ -12,18 +12,19 @@ class MarkRead:
 
     def __init__(self, user: int, conversation: int, seq: int) -> None:
         self._user = user
-        self._conversation = conversation
+        self.conversation = conversation
         self._seq = seq
         self.moved = False
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
-        last = await last_visible(view, self._user, self._conversation)
+        self.moved = False
+        last = await last_visible(view, self._user, self.conversation)
         if self._seq > last:
             raise invalid(f"seq {self._seq} is beyond the last that you can see, {last}")
-        if self._seq <= await view.read_seq(self._user, self._conversation):
+        if self._seq <= await view.read_seq(self._user, self.conversation):
             return []
         self.moved = True
-        return [MoveRead(self._user, self._conversation, self._seq)]
+        return [MoveRead(self._user, self.conversation, self._seq)]
 
 
 class DeleteForMe:
@@ -31,16 +32,16 @@ class DeleteForMe:
 
     def __init__(self, user: int, conversation: int, seqs: tuple[int, ...], through: int) -> None:
         self._user = user
-        self._conversation = conversation
+        self.conversation = conversation
         self._seqs = seqs
         self._through = through
 
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
-        last = await last_visible(view, self._user, self._conversation)
+        last = await last_visible(view, self._user, self.conversation)
         highest = max(self._through, *self._seqs, 0)
         if highest > last:
             raise invalid(f"seq {highest} is beyond the last that you can see, {last}")
-        return [HideMessages(self._user, self._conversation, self._seqs, self._through)]
+        return [HideMessages(self._user, self.conversation, self._seqs, self._through)]
 
 
 async def last_visible(view: View, user: int, conversation: int) -> int:

@@ -17,6 +17,8 @@ class Installation:
     last_seen_ms: int
     last_seqid: int = 0
     kicked_ms: int = 0
+    login: int = 0
+    holder: int = 0
 
 
 class MemoryDevices:
@@ -26,7 +28,7 @@ class MemoryDevices:
         self._devices: dict[int, Installation] = {}
         self._cursors: dict[tuple[int, int], int] = {}  # by device and conversation
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+    async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
         device = self._device(user, name)
         if device is None:
             siblings = [sibling.id for sibling in self._devices_of(user)]
@@ -36,7 +38,13 @@ class MemoryDevices:
                 if sibling in siblings:
                     self._move_cursor(device.id, conversation, seq)
         device.client = client
-        return Device(device.id, device.last_seqid, device.kicked_ms)
+        before = device.holder
+        if node:
+            device.login, device.holder = device.login + 1, node
+        return Device(device.id, device.last_seqid, device.kicked_ms, device.login, before)
+
+    async def login_of(self, device: int) -> int:
+        return self._devices[device].login
 
     async def device(self, user: int, name: str) -> Device | None:
         device = self._device(user, name)

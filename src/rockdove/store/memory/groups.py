@@ -65,11 +65,12 @@ class MemoryGroups:
     async def join_request(self, conversation: int, user: int) -> JoinRequest | None:
         return self._join_requests.get((conversation, user))
 
-    async def groups_of(self, user: int) -> Sequence[int]:
-        return sorted(conversation for conversation, member in self._members if member == user and self._lives(conversation))
+    async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
+        mine = sorted(conversation for conversation, member in self._members if member == user and self._lives(conversation))
+        return [(conversation, self._groups[conversation].version) for conversation in mine]
 
     async def groups(self, user: int, after: int, limit: int) -> Sequence[tuple[Group, Member]]:
-        mine = [conversation for conversation in await self.groups_of(user) if conversation > after]
+        mine = [conversation for conversation, _ in await self.groups_of(user) if conversation > after]
         return [(self._groups[conversation], self._members[conversation, user]) for conversation in mine[:limit]]
 
     async def members(self, conversation: int, after: int, limit: int) -> Sequence[tuple[str, Member]]:

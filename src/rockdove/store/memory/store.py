@@ -57,12 +57,16 @@ class _Reader:
 class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
     """`core.ports.Store` that forgets everything with the process. `accounts` are those of the same users."""
 
-    def __init__(self, accounts: Accounts, epoch: int = 1) -> None:
+    lanes = 1
+
+    def __init__(self, accounts: Accounts, epoch: int = 1, *, shared: bool = False) -> None:
+        """`shared`: by several nodes of this process."""
         MemoryLogs.__init__(self)
         MemoryDevices.__init__(self)
         MemoryGroups.__init__(self, accounts)
         MemoryContacts.__init__(self, accounts)
         self.epoch = epoch
+        self.shared = shared
         self._readers: dict[tuple[int, int], _Reader] = {}  # by user and conversation
 
     def close(self) -> None:
@@ -74,8 +78,11 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
         for drafts, change in batch.steps():
             for draft in drafts:
                 self._store(draft, lambda draft: permitted(draft, self, batch.now_ms))
+                self._note_version(draft)
             if change is not None:
                 self._change(change, batch.now_ms)
+                if change.draft is not None:
+                    self._note_version(change.draft)
         for (device, conversation), seq in batch.cursors.items():
             self._move_cursor(device, conversation, seq)
         for device in batch.seen:
@@ -86,6 +93,10 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
         if self._append(draft, may) and draft.device in self._devices:
             device = self._devices[draft.device]
             device.last_seqid = max(device.last_seqid, draft.seqid)
+
+    def _note_version(self, draft: Draft) -> None:
+        if self.shared and draft.conversation in self._groups:
+            draft.group_version = self._groups[draft.conversation].version
 
     def _change(self, change: Change, now_ms: int) -> None:
         def carry_out(_: Draft | None = None) -> bool:

@@ -82,13 +82,12 @@ class Groups(Tables):
         found = known[key] = _member(row) if row else None
         return found
 
-    async def groups_of(self, user: int) -> Sequence[int]:
-        rows = self._connection.execute(
-            "SELECT g.conversation FROM group_member m JOIN chat_group g ON g.conversation = m.conversation"
+    async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
+        return self._connection.execute(
+            "SELECT g.conversation, g.version FROM group_member m JOIN chat_group g ON g.conversation = m.conversation"
             " WHERE m.user = ? AND NOT g.dissolved ORDER BY g.conversation",
             (user,),
-        )
-        return [conversation for (conversation,) in rows]
+        ).fetchall()
 
     async def groups(self, user: int, after: int, limit: int) -> Sequence[tuple[Group, Member]]:
         rows = self._connection.execute(

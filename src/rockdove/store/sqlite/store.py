@@ -51,6 +51,9 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     There must be only one on a file. Other processes may write accounts meanwhile.
     """
 
+    lanes = 1
+    shared = False
+
     def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT) -> None:
         """`seal_at` is the number of messages that wait in memory for being settled; see tail.py."""
         super().__init__(connection, Log(connection, seal_at))
