@@ -115,7 +115,7 @@ class RealWorld:
         self._auth = TokenAuth(await self.accounts.signing_key())
         scheduler = LoopScheduler(self._loop, self.journal.fault)
         self.node = Node(self._settings, self._store, self.accounts, self._auth, scheduler, Tokens(), self.journal)
-        self.node.commit.on_failure = self.journal.fault
+        self.node.commit.on_failure(self.journal.fault)
         self._listener = Listener(self.node, lambda: True)
         self.port = await self._listener.start("127.0.0.1", 0, self._server_tls())
         self.node.start()
@@ -150,6 +150,6 @@ class RealWorld:
                 connection.abort()
             await asyncio.sleep(0)
         stored = asyncio.Event()
-        self.node.commit.then(lambda _: stored.set())
+        self.node.commit.then(stored.set)
         await stored.wait()
         self._auth.close()

@@ -321,7 +321,7 @@ class VirtualWorld:
         auth._passwords = self.passwords  # type: ignore[assignment]
         self.node = Node(self._settings, self.store, self.accounts, auth, self.clock, Counter(), self.journal)  # type: ignore[arg-type]
         self.failures: list[Exception] = []
-        self.node.commit.on_failure = self.failures.append
+        self.node.commit.on_failure(self.failures.append)
         self.node.start()
         self.clock.settle()
 

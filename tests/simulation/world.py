@@ -166,7 +166,7 @@ class World:
             outside,
             outside,
         )
-        node.commit.on_failure = self._disk_failed
+        node.commit.on_failure(self._disk_failed)
         self._lose_pushes(node)
         node.start()
         self.node = node

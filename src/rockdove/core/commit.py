@@ -22,14 +22,15 @@ RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that 
 
 
 class GroupCommit:
-    """The one place where things become durable."""
+    """The one place where things become durable; of a store with several lanes, one for each."""
 
-    def __init__(self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log) -> None:
+    def __init__(self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log, lane: int = 0) -> None:
+        self._lane = lane
         self._store = store
         self._scheduler = scheduler
         self._msgids = msgids
         self._log = log
-        self._batch = Batch()
+        self._batch = Batch(lane)
         self._then: list[Callable[[Exception | None], None]] = []
         self._acked: dict[Stream, None] = {}  # in order: cursors that moved since they were last written
         self._cursor_timer = False  # whether they will be written later
@@ -124,7 +125,7 @@ class GroupCommit:
                 batch.cursors[place] = max(stream.cursor, batch.cursors.get(place, 0))
         if not batch and not then:
             return
-        self._batch, self._then = Batch(), []
+        self._batch, self._then = Batch(self._lane), []
         self._committing = (batch, then, acked)
         batch.now_ms = self._scheduler.now_ms()
         batch.number(self._msgids)

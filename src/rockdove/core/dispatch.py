@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
-from rockdove.core.commit import GroupCommit
 from rockdove.core.errors import NOT_STORED, OUR_FAULT, Refusal, StoreUnavailable
 from rockdove.core.ports import Log
 from rockdove.core.records import Change
@@ -27,11 +26,10 @@ class Service(Protocol):
 class Dispatch:
     """Serves one request of a session, which waits meanwhile, so that requests take effect in order (protocol §4)."""
 
-    def __init__(self, message: MessageService, services: Mapping[int, Service], commit: GroupCommit, log: Log) -> None:
+    def __init__(self, message: MessageService, services: Mapping[int, Service], log: Log) -> None:
         """`services` by RequestType, all but MESSAGE."""
         self._message = message
         self._services = services
-        self._commit = commit
         self._log = log
 
     async def serve(self, session: "Session", request: pb.Request) -> None:
@@ -72,4 +70,4 @@ class Dispatch:
                 pending.tell()
                 session.answer(codec.response(seqid, pending.answer()))
 
-        self._commit.change(Change(pending.rule, done, notices=pending.notices))
+        session.commit.change(Change(pending.rule, done, notices=pending.notices))

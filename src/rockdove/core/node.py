@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
-from rockdove.core.commit import GroupCommit
 from rockdove.core.deadlines import SLOT_MS, Deadlines
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
@@ -12,6 +11,7 @@ from rockdove.core.directory import Directory
 from rockdove.core.dispatch import Dispatch, Service
 from rockdove.core.errors import Refusal
 from rockdove.core.indexing import Indexing
+from rockdove.core.lanes import Lanes
 from rockdove.core.login import Login
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
@@ -61,17 +61,12 @@ class Node:
         self.registry = Registry()
         self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
-        self.commit = GroupCommit(store, scheduler, self._msgids, log)
+        self.commit = Lanes(store, scheduler, self._msgids, log)
         self.fanout = Fanout(self.registry)
-        self.message = MessageService(
-            store, self._directory, self.commit, self.fanout, self._msgids, scheduler, settings.max_frame_bytes
-        )
+        self.message = MessageService(store, self._directory, self.fanout, self._msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = self._assemble()
         self.login = Login(self._directory, accounts, store, auth, scheduler)
-        self.commit.on_message = self._stored
-        self.commit.on_change = self._changed
-        self.commit.on_refused = _refused
-        self.commit.on_acked = self.fanout.delivered
+        self.commit.report_to(self._stored, self._changed, _refused, self.fanout.delivered)
 
     def _assemble(self) -> Dispatch:
         """The services, by what they serve."""
@@ -97,7 +92,7 @@ class Node:
             pb.PRESENCE: PresenceService(store, directory, presence, typing, self.scheduler),
             pb.USER: UserService(store, self._accounts, registry, frame_bytes),
         }
-        return Dispatch(self.message, services, self.commit, self.log)
+        return Dispatch(self.message, services, self.log)
 
     def start(self) -> None:
         """Begin with what is done regularly."""

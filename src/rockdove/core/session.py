@@ -4,6 +4,7 @@ from collections.abc import Callable
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import KICKED, REUSED_SEQID, Refusal, StoreUnavailable
@@ -81,7 +82,7 @@ class Session:
         self._link = link
         self.address = address
         self._decoder = FrameDecoder(FRAME_BYTES_BEFORE_LOGIN)
-        self.outbound = Outbound(link, node.commit, node.store, node.scheduler, node.settings.window, self.check_by)
+        self.outbound = Outbound(link, node.commit.of(0), node.store, node.scheduler, node.settings.window, self.check_by)
         self._state = State.AWAITING_LOGIN
         self._heard_ms = now_ms
         self._seen_ms = now_ms
@@ -103,6 +104,11 @@ class Session:
         self.check_ms = NEVER
         self.check_slot = -1
         node.deadlines.watch(self, now_ms + LOGIN_MS)
+
+    @property
+    def commit(self) -> GroupCommit:
+        """The lane of its user; before the login any."""
+        return self.outbound.commit
 
     @property
     def live(self) -> bool:
@@ -172,7 +178,7 @@ class Session:
 
     def _next_turn(self) -> None:
         self._waiting = True
-        self._node.commit.then(lambda _: self.go_on())
+        self.commit.then(lambda _: self.go_on())
 
     def _note_unfinished(self, frames_before: bool) -> None:
         if not self._decoder.unfinished:
@@ -218,7 +224,8 @@ class Session:
         older = node.registry.of_device(admission.user.id, connect.device)
         if older is not None:
             older.end(pb.REPLACED, "this device logged in on another connection")
-        node.commit.then(lambda _: node.scheduler.spawn(self._open(admission, connect)))
+        self.outbound.commit = node.commit.of(admission.user.id)
+        self.commit.then(lambda _: node.scheduler.spawn(self._open(admission, connect)))
 
     async def _open(self, admission: Admission, connect: pb.Connect) -> None:
         node = self._node
@@ -251,7 +258,7 @@ class Session:
         node.arrivals.discard(self)
         self._decoder.limit = node.settings.max_frame_bytes
         self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
-        node.commit.see(device.id)
+        self.commit.see(device.id)
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
         try:
@@ -285,12 +292,12 @@ class Session:
         else:
             # A transient message must not overtake those sent before it. Everything else shall see them, and may be dear:
             # one in a turn, so that nobody waits for another's flood.
-            self._node.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
+            self.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
 
     def answer(self, frame: bytes) -> None:
         """Answer the request that was being served, after the messages sent before it; then read the next."""
         if self.uncommitted:
-            self._node.commit.then(lambda _: self.answer(frame))
+            self.commit.then(lambda _: self.answer(frame))
             return
         self.outbound.write(frame)
         if self.rate is not None and self.rate.flooding:
@@ -318,7 +325,7 @@ class Session:
             self.outbound.ack(command.response.seqid, self._heard_ms)
 
     def _ping(self, _: pb.Command) -> None:
-        self._node.commit.write_cursors()
+        self.commit.write_cursors()
         self.outbound.write(codec.frame(pb.Command(version=1, pong=pb.Pong(server_time=self._node.scheduler.now_ms()))))
         self._look_due = True
         if not self._looking:
@@ -386,7 +393,7 @@ class Session:
         else:
             if now_ms - self._seen_ms >= SEEN_MS:
                 self._seen_ms = now_ms
-                self._node.commit.see(self.outbound.device)
+                self.commit.see(self.outbound.device)
             if not self.outbound.paused:
                 self.outbound.push_again(now_ms)
             due = (
@@ -419,7 +426,7 @@ class Session:
             self._link.close()
             self._node.scheduler.later(LINGER_MS, self._link.abort)
 
-        self._node.commit.then(close)
+        self.commit.then(close)
 
     def link_lost(self) -> None:
         """The connection is gone. What was taken from it is still stored."""
@@ -429,7 +436,7 @@ class Session:
 
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:
-            self._node.commit.see(self.outbound.device)
+            self.commit.see(self.outbound.device)
         self._node.arrivals.discard(self)
         self._state = state
         self.outbound.live = False

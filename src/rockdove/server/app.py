@@ -83,7 +83,7 @@ class _Server:
             node = self._node = Node(
                 self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log
             )
-            node.commit.on_failure = self._failed
+            node.commit.on_failure(self._failed)
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._stop.set)
             http = await self._listen(node)
@@ -174,7 +174,7 @@ class _Server:
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.01)
-        node.commit.then(lambda _: self._over.set())
+        node.commit.then(self._over.set)
         await self._over.wait()
 
 

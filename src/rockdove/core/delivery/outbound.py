@@ -18,11 +18,11 @@ class Outbound:
 
     __slots__ = (
         "_check_by",
-        "_commit",
         "_frames",
         "_link",
         "_touched",
         "backlog",
+        "commit",
         "device",
         "inbox",
         "live",
@@ -37,7 +37,7 @@ class Outbound:
         self, link: Link, commit: GroupCommit, store: Store, scheduler: Scheduler, window: int, check_by: Callable[[int], None]
     ) -> None:
         self._link = link
-        self._commit = commit
+        self.commit = commit
         self._check_by = check_by
         self._frames: list[bytes] = []
         self._touched = False
@@ -67,7 +67,7 @@ class Outbound:
         """Look at this session at the end of the turn."""
         if not self._touched:
             self._touched = True
-            self._commit.touch(self)
+            self.commit.touch(self)
 
     def notify(self, frame: bytes) -> None:
         """Push what is not kept for those away; one who does not read counts as away."""
@@ -124,13 +124,13 @@ class Outbound:
     def skip(self, stream: Stream, seq: int) -> None:
         """A message that this device sent itself."""
         if self.window.skip(stream, seq):
-            self._commit.move_cursor(stream)
+            self.commit.move_cursor(stream)
 
     def give_up(self, stream: Stream, after: int, before: int) -> None:
         """The log holds nothing between these seqs any more: what was to come again had been acknowledged, and was cut."""
         if stream.unacked and after < stream.unacked[0] < before:
             self.window.give_up(stream, before)
-            self._commit.move_cursor(stream)
+            self.commit.move_cursor(stream)
 
     def look_again(self, conversation: int) -> None:
         """What the user may see of the conversation was changed: read it anew before anything more is pushed."""
@@ -145,7 +145,7 @@ class Outbound:
         """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
         stream = self.window.ack(msgid, now_ms)
         if stream is not None:
-            self._commit.move_cursor(stream)
+            self.commit.move_cursor(stream)
             if self.backlog.owed:
                 self.touch()
 

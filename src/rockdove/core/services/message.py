@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import Message
 
-from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import REUSED_SEQID, Refusal, invalid
@@ -53,7 +52,6 @@ class MessageService:
         self,
         store: Store,
         directory: Directory,
-        commit: GroupCommit,
         fanout: Fanout,
         msgids: MsgidSource,
         scheduler: Scheduler,
@@ -61,7 +59,6 @@ class MessageService:
     ) -> None:
         self._store = store
         self._directory = directory
-        self._commit = commit
         self._fanout = fanout
         self._msgids = msgids
         self._scheduler = scheduler
@@ -73,7 +70,7 @@ class MessageService:
         if route is None or session.rate is not None or len(body) > self._max_bytes:
             return False
         session.uncommitted += 1
-        self._commit.send(_draft(session, route[0], seqid, body, route[1]))
+        session.commit.send(_draft(session, route[0], seqid, body, route[1]))
         return True
 
     async def send(self, session: "Session", request: pb.Request) -> bytes | None:
@@ -105,7 +102,7 @@ class MessageService:
             self._take(session, message, _draft(session, conversation, request.seqid, body, permit))
         else:
             draft = _draft(session, conversation, request.seqid, body, None)  # the rule asks the permit
-            self._commit.change(Change(rule, _answer_if_lost, draft=draft))
+            session.commit.change(Change(rule, _answer_if_lost, draft=draft))
         return None
 
     async def _address(self, session: "Session", message: pb.Message) -> tuple[int, Permit]:
@@ -131,11 +128,13 @@ class MessageService:
     def _take(self, session: "Session", message: pb.Message, draft: Draft) -> None:
         if len(session.routes) >= ROUTES:
             session.routes.clear()
-        if message.chat == pb.SINGLE:
-            draft.origin = FirstMessage(session, message.to.encode())
+        receiver = message.to.encode()
+        if message.chat == pb.SINGLE and not self._store.shared:
+            draft.origin = FirstMessage(session, receiver)
         elif not message.mentions:  # the permit of a plain text, which is asked each time
-            session.routes[message.to.encode() + codec.GROUP_MARK] = (draft.conversation, draft.permit)
-        self._commit.send(draft)
+            mark = codec.GROUP_MARK if message.chat == pb.GROUP_CHAT else b""
+            session.routes[receiver + mark] = (draft.conversation, draft.permit)
+        session.commit.send(draft)
 
     async def _repeat(self, session: "Session", seqid: int, body: bytes, refusal: Refusal) -> bytes:
         """Answer the retry of what was allowed when it was stored; else raise `refusal` (protocol §4 Retry is safe)."""
