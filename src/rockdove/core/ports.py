@@ -74,7 +74,7 @@ class View(Protocol):
         """How many contacts the user has that are not NONE, blocked ones included."""
 
     async def device(self, user: int, name: str) -> Device | None:
-        """The user's device of that name."""
+        """The user's device of that name; `holder` is the node where it logged in last."""
 
 
 class Permit(Protocol):
@@ -146,9 +146,6 @@ class Store(View, Protocol):
         In a shared store this is a login at that node: it gets the next number, and the node is the holder from now on;
         Device.holder is the one before. Raises StoreUnavailable for what cannot be stored now.
         """
-
-    async def login_of(self, device: int) -> int:
-        """The number of the device's newest login: a session with another one was replaced. 0 in a store of one node."""
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         """Conversations of which the user may see more than this device's cursor covers, those idle longest first."""

@@ -43,12 +43,9 @@ class MemoryDevices:
             device.login, device.holder = device.login + 1, node
         return Device(device.id, device.last_seqid, device.kicked_ms, device.login, before)
 
-    async def login_of(self, device: int) -> int:
-        return self._devices[device].login
-
     async def device(self, user: int, name: str) -> Device | None:
         device = self._device(user, name)
-        return Device(device.id, device.last_seqid, device.kicked_ms) if device else None
+        return Device(device.id, device.last_seqid, device.kicked_ms, device.login, device.holder) if device else None
 
     async def devices(self, user: int) -> Sequence[DeviceState]:
         mine = sorted(self._devices_of(user), key=lambda device: device.name)

@@ -37,9 +37,6 @@ class Devices(Tables):
             (device, user),
         )
 
-    async def login_of(self, device: int) -> int:  # noqa: ARG002
-        return 0
-
     async def device(self, user: int, name: str) -> Device | None:
         row = self._connection.execute("SELECT id, kicked_ms FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
         return Device(row[0], self._log.requests.highest(row[0], self._log.tails), row[1]) if row else None
