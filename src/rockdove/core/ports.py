@@ -317,10 +317,13 @@ class Bus(Protocol):
     def listen(
         self,
         on_ring: Callable[[str, bytes], None],
-        on_question: Callable[[str, bytes], Coroutine[Any, Any, bytes | None]],
+        on_question: Callable[[str, bytes, Callable[[bytes], None]], None],
         on_gap: Callable[[], None],
     ) -> None:
-        """Whom to tell of rings, who answers questions (None: no answer), and whom to tell that rings may have been missed."""
+        """Whom to tell of rings and of questions, and of it that rings may have been missed.
+
+        Of a question: the topic, what is asked, and what to call, at once, later or never, with the answer.
+        """
 
 
 class Auth(Protocol):
