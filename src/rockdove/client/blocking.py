@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, Final, ParamSpec, Protocol, Self, TypeVar
@@ -152,7 +152,7 @@ class BlockingClient(_Blocking):
     Takes the arguments of Client; its methods do, raise and return what those of Client do. They may be called from any thread.
     """
 
-    def __init__(self, server: str = "127.0.0.1:5181", **arguments: Any) -> None:
+    def __init__(self, server: str | Sequence[str] = "127.0.0.1:5181", **arguments: Any) -> None:
         client = Client(server, **arguments)
         super().__init__(client, self._wait_for)
         self.user: Final = client.user

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from rockdove.client.address import parse_address
+from rockdove.client.address import Addresses, parse_addresses
 from rockdove.client.archive import Archive, Readers
 from rockdove.client.asking import REQUEST_TYPES, Payload
 from rockdove.client.contacts import Contacts
@@ -32,7 +32,9 @@ from rockdove.wire import im_pb2 as pb
 class Client:
     """A user's device, always coming back: `async with Client("127.0.0.1:5181", user="alice", token="…") as client`.
 
-    Entering logs in; it raises Disconnected when the server can't be reached, LoginRefused when it says no. From
+    `server` may name several nodes that serve together; the client begins with any, and goes to another when it loses one.
+
+    Entering logs in; it raises Disconnected when no server can be reached, LoginRefused when one says no. From
     then on a lost connection is made anew, with full jitter up to 30 s, until another login of this device
     replaces it, somebody kicks it, or the token is refused.
 
@@ -45,7 +47,7 @@ class Client:
 
     def __init__(
         self,
-        server: str = "127.0.0.1:5181",
+        server: str | Sequence[str] = "127.0.0.1:5181",
         *,
         user: str,
         token: str,
@@ -58,7 +60,7 @@ class Client:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.user = user
-        self._address = parse_address(server, tls=bool(tls))
+        self._addresses = Addresses(parse_addresses(server, tls=bool(tls)), jitter)
         self._tls = ssl.create_default_context() if tls is True else tls or None
         self._login = (org, appkey, user, token)
         self._device = device
@@ -91,7 +93,7 @@ class Client:
         except BaseException:
             storage.close()
             raise
-        self._running = protocol, Driver(*self._address, self._tls, protocol, storage)
+        self._running = protocol, Driver(self._addresses, self._tls, protocol, storage)
 
     @property
     def _protocol(self) -> Protocol:
@@ -107,7 +109,9 @@ class Client:
         return self._running
 
     async def connected(self) -> None:
-        """Wait for the first login. Raises Disconnected or LoginRefused when the first try failed; later ones may go on."""
+        """Wait for the first login. Raises Disconnected or LoginRefused when the first try of every server failed, or one
+        says no for good; after the former it goes on trying.
+        """
         await asyncio.shield(self._driver.first_try)
 
     async def __aenter__(self) -> Self:

@@ -5,6 +5,7 @@ import os
 import ssl
 from typing import Any, Final
 
+from rockdove.client.address import Address, Addresses
 from rockdove.client.errors import OutcomeUnknown, RockdoveError
 from rockdove.client.events import Connected
 from rockdove.client.feed import Feed
@@ -19,10 +20,10 @@ READ_BYTES: Final = 64 * 1024
 class Driver:
     """Runs until `close`, or until the protocol says that connecting again makes no sense."""
 
-    def __init__(self, host: str, port: int, tls: ssl.SSLContext | None, protocol: Protocol, storage: Storage) -> None:
+    def __init__(self, addresses: Addresses, tls: ssl.SSLContext | None, protocol: Protocol, storage: Storage) -> None:
         self.feed = Feed()
         self.empty = asyncio.Event()  # set while the outbox is
-        self._address = host, port
+        self._addresses = addresses
         self._tls = tls
         self._protocol = protocol
         self._storage = storage
@@ -72,23 +73,23 @@ class Driver:
     async def _run(self) -> None:
         try:
             while True:
-                reason = await self._connection()
+                reason = await self._connection(self._addresses.next())
                 if self._closing:
                     return
                 delay = self._protocol.lost(self._loop.time(), reason)
-                if not self.first_try.done() and self._protocol.end:
+                if not self.first_try.done() and self._addresses.all_tried and self._protocol.end:
                     self.first_try.set_exception(self._protocol.end)
                 self._turn()
                 await asyncio.sleep(delay)
         except Exception as error:
             self._finish(error)
 
-    async def _connection(self) -> str:
+    async def _connection(self, address: Address) -> str:
         """One connection from its first to its last byte; returns why it ended."""
-        where = "{}:{}".format(*self._address)
+        where = "{}:{}".format(*address)
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
-                reader, writer = await asyncio.open_connection(*self._address, ssl=self._tls)
+                reader, writer = await asyncio.open_connection(*address, ssl=self._tls)
         except TimeoutError:
             return f"{where} does not answer"
         except OSError as error:

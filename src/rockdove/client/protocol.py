@@ -186,7 +186,9 @@ class Protocol:
 
         Raises Disconnected or LoginRefused when trying again makes no sense: replaced, kicked, token refused.
         """
-        end = self.end = self.end or Disconnected(None, reason)
+        if self.phase is Phase.AWAY or not self.end:  # what ended an earlier connection is no reason any more
+            self.end = Disconnected(None, reason)
+        end = self.end
         stable = self.phase is Phase.LIVE and now - self._opened_at >= STABLE_SECONDS
         self.phase = Phase.AWAY
         self._out.clear()

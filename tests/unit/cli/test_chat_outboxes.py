@@ -30,6 +30,11 @@ def test_the_state_directory_of_the_user_is_kept_to(monkeypatch: pytest.MonkeyPa
     assert outbox_path("alice", "a", "b", "c", None).parent == tmp_path / ".local" / "state" / "rockdove"
 
 
+def test_the_order_in_which_nodes_are_named_makes_no_other_device() -> None:
+    assert outbox_path("alice", "a", "b", "one,two:2", None) == outbox_path("alice", "a", "b", "two:2, one", None)
+    assert outbox_path("alice", "a", "b", "one", None) != outbox_path("alice", "a", "b", "one,two:2", None)
+
+
 def test_everybody_has_a_file_of_their_own() -> None:
     names = [
         outbox_path(*who)

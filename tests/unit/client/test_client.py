@@ -88,6 +88,59 @@ def test_a_refused_login_is_raised_on_entering() -> None:
     run(scenario)
 
 
+def test_entering_tries_every_server_before_it_raises() -> None:
+    async def scenario(server: FakeServer) -> None:
+        async with FakeServer() as gone:
+            away = gone.address
+        client = Client([away, server.address], user="alice", token="secret", jitter=lambda: 0.0)  # in this order
+        connection = await logged_in(server, client)
+        await client.close()
+        assert await connection.command()
+
+        async with FakeServer() as gone:
+            also_away = gone.address
+        with pytest.raises(Disconnected, match=f"cannot reach {also_away}"):
+            await Client([away, also_away], user="alice", token="secret", jitter=lambda: 0.0).__aenter__()
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("code", [pb.SERVER_SHUTDOWN, None])
+def test_who_loses_a_server_goes_to_the_next(code: pb.DisconnectCode | None) -> None:
+    async def scenario(first: FakeServer) -> None:
+        async with FakeServer() as second:
+            client = Client(f"{first.address},{second.address}", user="alice", token="secret", jitter=lambda: 0.0)
+            connection = await logged_in(first, client)
+            posting = client.post("bob", "hello")
+            seqid = (await connection.request()).seqid
+            for server in (second, first):
+                if code is None:
+                    connection.drop()
+                else:
+                    connection.disconnect(code, "the server stops")
+                connection = await server.accept()
+                await connection.login()
+                assert (await connection.request()).seqid == seqid
+            connection.say(sent(seqid, 1))
+            assert (await posting.wait()).seq == 1
+            await client.close()
+
+    run(scenario)
+
+
+def test_a_login_put_off_is_tried_at_the_next_server() -> None:
+    async def scenario(first: FakeServer) -> None:
+        async with FakeServer() as second:
+            client = Client([first.address, second.address], user="alice", token="secret", jitter=lambda: 0.0)
+            client.start()
+            await (await first.accept()).refuse(pb.UNAVAILABLE, "too many logins at once: try again in 3 seconds")
+            await (await second.accept()).login()
+            await client.connected()
+            await client.close()
+
+    run(scenario)
+
+
 def test_a_server_that_is_not_there_is_raised_on_entering() -> None:
     async def main() -> None:
         async with FakeServer() as server:

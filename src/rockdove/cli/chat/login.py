@@ -18,7 +18,12 @@ from rockdove.client import Client, Disconnected, Refused, RockdoveError
 from rockdove.locale import LANGUAGES, Texts, choose_language, load_texts
 
 User = Annotated[str, typer.Option(metavar="NAME", envvar="ROCKDOVE_USER", help="Who you are.")]
-Server = Annotated[str, typer.Option(metavar="HOST[:PORT]", envvar="ROCKDOVE_SERVER", help="Where the server is.")]
+Server = Annotated[
+    str,
+    typer.Option(
+        metavar="HOST[:PORT],…", envvar="ROCKDOVE_SERVER", help="Where the server is, or its nodes, with commas between them."
+    ),
+]
 Tls = Annotated[bool, typer.Option("--tls", help="Connect in TLS. SSL_CERT_FILE names a certificate authority of your own.")]
 Org = Annotated[str, typer.Option("--org", metavar="ORG", help="Organisation of the tenant.")]
 App = Annotated[str, typer.Option("--app", metavar="APPKEY", help="Appkey of the tenant.")]

@@ -12,10 +12,14 @@ _SLOTS: Final = 99  # chats of one user at the same time on one computer, each a
 
 
 def outbox_path(user: str, org: str, appkey: str, server: str, device: str | None) -> Path:
-    """The file for this user at this server, in `$XDG_STATE_HOME/rockdove`, usually ~/.local/state/rockdove."""
+    """The file for this user at this server, in `$XDG_STATE_HOME/rockdove`, usually ~/.local/state/rockdove.
+
+    In whatever order its nodes are named.
+    """
     home = os.environ.get("XDG_STATE_HOME", "")
     state = Path(home) if home.startswith("/") else Path.home() / ".local" / "state"
-    name = "@".join([user, f"{org}.{appkey}", server, *([device] if device else [])])
+    nodes = ",".join(sorted(node.strip() for node in server.split(",")))
+    name = "@".join([user, f"{org}.{appkey}", nodes, *([device] if device else [])])
     return state / "rockdove" / (re.sub(r"[^A-Za-z0-9._@-]", "_", name) + ".outbox")
 
 
