@@ -1,11 +1,14 @@
-"""Shared fixtures: a real server process on free ports, with its own data."""
+"""Shared fixtures: a real server process on free ports, with its own data; real PostgreSQL and NATS."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Protocol
 
 import pytest
 
+from tests.engines.nats import NatsServer
+from tests.engines.postgres import PostgresServer
 from tests.process import ServerProcess, add_users
 
 
@@ -38,3 +41,39 @@ def server(tmp_path: Path, start_server: StartServer) -> ServerProcess:
     process = start_server(data)
     process.port()
     return process
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL for all tests, which they leave running. Their databases are their own."""
+    with closing(PostgresServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def database(postgres: PostgresServer) -> Iterator[str]:
+    """How to connect to a new, empty database."""
+    name = postgres.create_database()
+    yield postgres.dsn(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def nats() -> Iterator[NatsServer]:
+    """A NATS server for all tests, which they leave running."""
+    with closing(NatsServer()) as server:
+        yield server
+
+
+@pytest.fixture
+def start_postgres() -> Iterator[Callable[..., PostgresServer]]:
+    """Makes a PostgreSQL that the test may stop and kill; arguments as of PostgresServer."""
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(closing(PostgresServer(*arguments, **options)))
+
+
+@pytest.fixture
+def start_nats() -> Iterator[Callable[..., NatsServer]]:
+    """Makes a NATS server that the test may stop and kill; arguments as of NatsServer."""
+    with ExitStack() as stack:
+        yield lambda *options: stack.enter_context(closing(NatsServer(*options)))
