@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from rockdove.store.beginning import new_epoch
 from rockdove.store.sqlite.database import (
     BUSY_SECONDS,
     DATABASE,
@@ -17,7 +18,6 @@ from rockdove.store.sqlite.database import (
     check_file,
     check_schema,
     lock_for_serving,
-    new_epoch,
 )
 
 _BESIDE: Final = ("-wal", "-shm", "-journal")  # what SQLite keeps beside a file and would apply to whatever has its name

@@ -1,18 +1,16 @@
 """A data directory: its SQLite file, the schema in it, the lock of the server that serves it."""
 
 import fcntl
-import hashlib
 import os
-import secrets
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.resources import files
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
-from rockdove.core.records import DEFAULT_NAME, Tenant
+from rockdove.store.beginning import first_settings, first_tenant
+from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of, outstanding
 
 DATABASE: Final = "rockdove.db"
 SERVE_LOCK: Final = "serve.lock"
@@ -38,12 +36,6 @@ _BROKEN: Final = frozenset(  # what the file holds is no longer known
 
 class DataDirectoryError(Exception):
     """The data directory cannot be used; the text is one line for people that says what to do."""
-
-
-class _Migration(NamedTuple):
-    number: int
-    checksum: str  # SHA-256, hexadecimal
-    script: str
 
 
 def default_data_directory() -> Path:
@@ -209,19 +201,9 @@ def check_schema(connection: sqlite3.Connection, path: Path) -> None:
         raise _foreign(path) from None
 
 
-def new_epoch() -> bytes:
-    """The identity of a store that no client has met (protocol §3 epoch)."""
-    return (secrets.randbelow(2**64 - 1) + 1).to_bytes(8, "little")
-
-
-def _migrations() -> list[_Migration]:
+def _migrations() -> list[Migration]:
     """What this program knows, in order."""
-    scripts = sorted(files("rockdove.store").joinpath("migrations").iterdir(), key=lambda file: file.name)
-    migrations = []
-    for number, script in enumerate((script for script in scripts if script.name.endswith(".sql")), 1):
-        content = script.read_bytes()
-        migrations.append(_Migration(number, hashlib.sha256(content).hexdigest(), content.decode()))
-    return migrations
+    return migrations_of("rockdove.store.sqlite")
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -239,7 +221,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 _fill(connection)
 
 
-def _outstanding(connection: sqlite3.Connection, path: Path, known: list[_Migration]) -> list[_Migration]:
+def _outstanding(connection: sqlite3.Connection, path: Path, known: list[Migration]) -> list[Migration]:
     """The migrations that `connection` lacks. Raises DataDirectoryError when it is not a past of this program."""
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
     if not tables:
@@ -247,16 +229,10 @@ def _outstanding(connection: sqlite3.Connection, path: Path, known: list[_Migrat
     if "migration" not in tables:
         raise _foreign(path)
     applied = connection.execute("SELECT number, checksum FROM migration ORDER BY number").fetchall()
-    if len(applied) > len(known):
-        reason = (
-            f"{path} was written by a newer rockdove (schema {len(applied)}, this one knows {len(known)}); upgrade rockdove"
-        )
-        raise DataDirectoryError(reason)
-    for migration, (number, checksum) in zip(known, applied, strict=False):
-        if (number, checksum) != (migration.number, migration.checksum):
-            reason = f"{path} has another schema {number} than this rockdove; use the rockdove that made it or restore a backup"
-            raise DataDirectoryError(reason)
-    return known[len(applied) :]
+    try:
+        return outstanding(known, applied, path)
+    except OtherSchemaError as error:
+        raise DataDirectoryError(str(error)) from None
 
 
 def _statements(script: str) -> Iterator[str]:
@@ -271,20 +247,13 @@ def _statements(script: str) -> Iterator[str]:
 
 
 def _fill(connection: sqlite3.Connection) -> None:
-    """What a new database starts with: its identity, its key, one tenant."""
-    settings = [("epoch", new_epoch()), ("signing_key", secrets.token_bytes(32))]
-    connection.executemany("INSERT INTO setting VALUES (?, ?)", settings)
-    tenant = Tenant(0, DEFAULT_NAME, DEFAULT_NAME)
+    connection.executemany("INSERT INTO setting VALUES (?, ?)", first_settings())
+    tenant = first_tenant()
     connection.execute(
         "INSERT INTO tenant (org, appkey, retention_days, strangers, password_cost, messages_per_second, token_secret)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         (
-            tenant.org,
-            tenant.appkey,
-            tenant.retention_days,
-            tenant.strangers,
-            tenant.password_cost,
-            tenant.messages_per_second,
-            secrets.token_urlsafe(32).encode(),  # text, so that it can be pasted into the product's backend
+            *(tenant.org, tenant.appkey, tenant.retention_days, tenant.strangers),
+            *(tenant.password_cost, tenant.messages_per_second, tenant.token_secret),
         ),
     )

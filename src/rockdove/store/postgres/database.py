@@ -1,0 +1,201 @@
+"""A PostgreSQL database: connections to it, the schema in it, what its errors mean."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from rockdove.core.errors import StoreUnavailable
+from rockdove.store.beginning import first_settings, first_tenant
+from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of, outstanding
+
+OLDEST: Final = 15  # major version of PostgreSQL
+POOL: Final = 8  # connections for reading, at most; each lane has one more
+CONNECT_SECONDS: Final = 5.0
+ANSWER_SECONDS: Final = 10.0  # a server that says nothing for so long is gone
+
+_SETTINGS: Final = {  # of each session: whoever is stuck, or frozen, lets go of his locks
+    "application_name": "rockdove",
+    "idle_in_transaction_session_timeout": "3s",
+    "lock_timeout": "3s",
+    "statement_timeout": "8s",
+    "jit": "off",  # it costs more than any statement here
+    "timezone": "UTC",
+}
+_MIGRATION_LOCK: Final = 0x726F636B646F7665  # "rockdove"
+
+_PASSING: Final = (  # a later statement may succeed, perhaps on another server
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,  # the connection was closed
+    asyncpg.OperatorInterventionError,  # shut down, timed out, starting up
+    asyncpg.InsufficientResourcesError,  # disk full, too many connections
+    asyncpg.TransactionRollbackError,  # deadlock
+    asyncpg.LockNotAvailableError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
+    asyncpg.ReadOnlySQLTransactionError,  # a primary that became a standby
+    asyncpg.PostgresIOError,
+    OSError,
+    TimeoutError,
+)
+
+
+class DatabaseError(Exception):
+    """The database cannot be used; the text is one line for people that says what to do."""
+
+
+class Database:
+    """One database, with a pool of connections for short statements. Methods raise StoreUnavailable."""
+
+    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+        self._dsn = dsn
+        self._pool = pool
+
+    async def connect(self) -> asyncpg.Connection:
+        """A connection of one's own."""
+        with translating():
+            return await _connect(self._dsn, _SETTINGS)
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """All rows."""
+        async with self._connection() as connection:
+            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
+            return rows
+
+    async def row(self, statement: str, *arguments: object) -> Any:
+        """The first row; None if there is none."""
+        async with self._connection() as connection:
+            return await connection.fetchrow(statement, *arguments)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """One durable transaction: all of the block, or after an exception none of it."""
+        async with self._connection() as connection, connection.transaction():
+            yield connection
+
+    async def close(self) -> None:
+        """Let go of all connections of the pool."""
+        try:
+            await asyncio.wait_for(self._pool.close(), CONNECT_SECONDS)
+        except TimeoutError:
+            self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        with translating():
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                yield connection
+
+
+async def open_database(dsn: str) -> Database:
+    """Open the database at `dsn`, a postgresql:// address, with the newest schema. Any number of processes may do so at once.
+
+    Several hosts may be named: the one that takes writes is used, also after it changed. Raises DatabaseError.
+    """
+    place = place_of(dsn)
+    try:
+        await _migrate(dsn, place)
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=1,
+            max_size=POOL,
+            timeout=CONNECT_SECONDS,
+            command_timeout=ANSWER_SECONDS,
+            server_settings=_SETTINGS,
+            target_session_attrs="read-write",
+        )
+    except OtherSchemaError as error:
+        raise DatabaseError(str(error)) from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
+        reason = str(error) or type(error).__name__
+        raise DatabaseError(f"{place} cannot be opened ({reason}); check the address, and that it runs") from None
+    return Database(dsn, pool)
+
+
+def place_of(dsn: str) -> str:
+    """The address for people: without the password."""
+    address = urlsplit(dsn)
+    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
+
+
+# ---------------------------------------------------------------- errors
+
+
+class translating:  # noqa: N801  # reads as a verb: with translating()
+    """A context in which what passes becomes StoreUnavailable; what is a bug of ours stays what it is."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, _PASSING):
+            raise unavailable(error) from error
+
+
+def unavailable(error: BaseException) -> StoreUnavailable:
+    """What a passing error means for the core."""
+    return StoreUnavailable(f"the database cannot be used now ({error or type(error).__name__}); try again")
+
+
+# ---------------------------------------------------------------- connections and schema
+
+
+async def _connect(dsn: str, settings: dict[str, str]) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        dsn,
+        timeout=CONNECT_SECONDS,
+        command_timeout=ANSWER_SECONDS if settings else None,
+        server_settings=settings,
+        target_session_attrs="read-write",
+    )
+
+
+async def _migrate(dsn: str, place: str) -> None:
+    known = migrations_of("rockdove.store.postgres")
+    connection = await _connect(dsn, {})
+    try:
+        await _check_server(connection, place)
+        if not await _outstanding(connection, known, place):
+            return
+        async with connection.transaction():
+            await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+            for migration in await _outstanding(connection, known, place):
+                if migration.number == 1:
+                    await connection.execute("CREATE TABLE migration (number integer PRIMARY KEY, checksum text NOT NULL)")
+                await connection.execute(migration.script)
+                await connection.execute("INSERT INTO migration VALUES ($1, $2)", migration.number, migration.checksum)
+                if migration.number == 1:
+                    await _fill(connection)
+    finally:
+        await connection.close()
+
+
+async def _check_server(connection: asyncpg.Connection, place: str) -> None:
+    major = connection.get_server_version().major
+    if major < OLDEST:
+        raise OtherSchemaError(f"{place} is PostgreSQL {major}; rockdove needs {OLDEST} or later: upgrade it")
+    if await connection.fetchval("SELECT current_setting('synchronous_commit')") == "off":
+        raise OtherSchemaError(f"{place} acknowledges what is not on its disk: set synchronous_commit = on")
+
+
+async def _outstanding(connection: asyncpg.Connection, known: list[Migration], place: str) -> list[Migration]:
+    tables = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = ANY (current_schemas(false))")
+    if not tables:
+        return known
+    if "migration" not in {name for (name,) in tables}:
+        raise OtherSchemaError(f"{place} holds tables of something else; make a database for rockdove alone")
+    applied: Sequence[Any] = await connection.fetch("SELECT number, checksum FROM migration ORDER BY number")
+    return outstanding(known, [(number, checksum) for number, checksum in applied], place)
+
+
+async def _fill(connection: asyncpg.Connection) -> None:
+    tenant = first_tenant()
+    await connection.executemany("INSERT INTO setting VALUES ($1, $2)", first_settings())
+    await connection.execute(
+        "INSERT INTO tenant (org, appkey, retention_days, strangers, password_cost, messages_per_second, recall_seconds,"
+        " edit_seconds, token_secret) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        *(tenant.org, tenant.appkey, tenant.retention_days, tenant.strangers, tenant.password_cost),
+        *(tenant.messages_per_second, tenant.recall_seconds, tenant.edit_seconds, tenant.token_secret),
+    )
