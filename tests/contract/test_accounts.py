@@ -5,15 +5,18 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import pytest
 
 from rockdove.core.ports import Accounts
 from rockdove.core.records import FOREVER, NO_RETENTION, Profile, Tenant, User, UserState
 from rockdove.store.memory.accounts import MemoryAccounts
+from rockdove.store.postgres import database as postgres
+from rockdove.store.postgres.accounts import PostgresAccounts
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
+from tests.contract.elsewhere import Elsewhere, LoopThread
 
 
 class Views(NamedTuple):
@@ -23,14 +26,31 @@ class Views(NamedTuple):
     command: Accounts
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-def views(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Views]:
-    if request.param == "memory":
-        accounts = MemoryAccounts()
-        yield Views(accounts, accounts)
-    else:
-        with closing(open_database(tmp_path)) as server, closing(open_database(tmp_path)) as command:
-            yield Views(SqliteAccounts(server), SqliteAccounts(command))
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def views(request: pytest.FixtureRequest) -> Views:
+    views: Views = request.getfixturevalue(f"{request.param}_views")
+    return views
+
+
+@pytest.fixture
+def memory_views() -> Views:
+    accounts = MemoryAccounts()
+    return Views(accounts, accounts)
+
+
+@pytest.fixture
+def sqlite_views(tmp_path: Path) -> Iterator[Views]:
+    with closing(open_database(tmp_path)) as server, closing(open_database(tmp_path)) as command:
+        yield Views(SqliteAccounts(server), SqliteAccounts(command))
+
+
+@pytest.fixture
+def postgres_views(database: str) -> Iterator[Views]:
+    with closing(LoopThread()) as thread:
+        opened = [thread.run(postgres.open_database(database)) for _ in Views._fields]
+        yield Views(*(cast("Accounts", Elsewhere(thread, PostgresAccounts(each))) for each in opened))
+        for each in opened:
+            thread.run(each.close())
 
 
 @pytest.fixture
