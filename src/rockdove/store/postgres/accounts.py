@@ -21,6 +21,7 @@ _PROFILE: Final = (
     "SELECT a.id, a.name, coalesce(p.nickname, ''), coalesce(p.avatar_url, ''), coalesce(p.ext, '{}')"
     " FROM account a LEFT JOIN profile p ON p.account = a.id"
 )
+_AT_ONCE: Final = 10_000  # users in one statement, so that none takes long
 _LAST_CHARACTER: Final = "\U0010ffff"
 _NOTHING: Final[frozenset[int]] = frozenset()
 
@@ -73,22 +74,21 @@ class PostgresAccounts:
         return [_user(row) for row in rows]
 
     async def add_users(self, tenant: int, names_and_hashes: Sequence[tuple[str, str]], now_ms: int) -> Sequence[str]:
-        names = [name for name, _ in names_and_hashes]
+        # In the order of names: of two that add the same ones, neither waits for the other.
+        people = sorted(names_and_hashes)
+        added: list[int] = []
         try:
             async with self._database.transaction() as connection:
-                added = (
-                    await connection.fetch(  # in the order of names, or two that add the same ones might wait for each other
-                        "INSERT INTO account (tenant, name, password_hash, created_ms)"
-                        " SELECT $1, name, password_hash, $4 FROM unnest($2::text[], $3::text[]) AS given (name, password_hash)"
-                        ' ORDER BY name COLLATE "C" ON CONFLICT DO NOTHING RETURNING id',
-                        *(tenant, names, [password_hash for _, password_hash in names_and_hashes], now_ms),
-                    )
-                )
-                if len(added) < len(names):
-                    raise _NameTaken
-                await _note(connection, "SELECT $1, unnest($2::integer[])", tenant, [identity for (identity,) in added])
+                for start in range(0, len(people), _AT_ONCE):
+                    part = people[start : start + _AT_ONCE]
+                    added += await _insert_users(connection, tenant, part, now_ms)
+                    if len(added) < start + len(part):
+                        raise _NameTaken
+                for start in range(0, len(added), _AT_ONCE):
+                    part_of_ids = added[start : start + _AT_ONCE]
+                    await _note(connection, "SELECT $1::integer, unnest($2::integer[])", tenant, part_of_ids)
         except _NameTaken:
-            return await self._taken(tenant, names)
+            return await self._taken(tenant, [name for name, _ in names_and_hashes])
         return []
 
     async def set_user(self, user: int, *, state: UserState | None = None, password_hash: str | None = None) -> None:
@@ -166,6 +166,19 @@ class PostgresAccounts:
 
 class _NameTaken(Exception):
     """Rolls the transaction back."""
+
+
+async def _insert_users(
+    connection: asyncpg.Connection, tenant: int, people: Sequence[tuple[str, str]], now_ms: int
+) -> list[int]:
+    """The ids of those whose names were free."""
+    rows = await connection.fetch(
+        "INSERT INTO account (tenant, name, password_hash, created_ms)"
+        " SELECT $1, name, password_hash, $4 FROM unnest($2::text[], $3::text[]) WITH ORDINALITY"
+        " AS given (name, password_hash, place) ORDER BY place ON CONFLICT DO NOTHING RETURNING id",
+        *(tenant, [name for name, _ in people], [password_hash for _, password_hash in people], now_ms),
+    )
+    return [identity for (identity,) in rows]
 
 
 async def _note(connection: asyncpg.Connection, changed: str, *arguments: object) -> None:
