@@ -18,7 +18,7 @@ import pytest
 import rockdove
 from rockdove import BlockingClient, Connected, MessageReceived
 from rockdove.auth import app_token
-from rockdove.auth.password import COSTS, WAITING
+from rockdove.auth.password import COSTS
 from rockdove.cli.tenant import _settings as tenant_settings
 from rockdove.core import quota, retention
 from rockdove.core.records import Tenant
@@ -143,7 +143,6 @@ def test_the_documented_password_costs_hold() -> None:
 @pytest.mark.parametrize(
     ("heading", "words"),
     [
-        ("Passwords", f"At most {WAITING:,} checks wait"),
         ("Limits on people", f"one user from one address | {quota.FAILURES_PER_USER} a minute"),
         ("Limits on people", f"failed logins from one address | {quota.FAILURES_PER_ADDRESS} a minute"),
         ("Limits on people", f"after {quota.FLOOD_FACTOR} × N refusals"),

@@ -278,6 +278,104 @@ def test_logging_in_rightly_is_not_counted(virtual: VirtualWorld) -> None:
     assert tries(virtual, 300, PASSWORD, "192.0.2.1") == [pb.OK] * 300
 
 
+# ---------------------------------------------------------------- too many at once
+
+
+def knock(virtual: VirtualWorld, user: str, device: str = "", address: str = "192.0.2.1") -> Client:
+    """Ask to be let in, and wait for nothing."""
+    client = virtual.connect(address)
+    client.write(pb.Command(connect=pb.Connect(org="default", appkey="default", user=user, token=PASSWORD, device=device)))
+    return client
+
+
+def answered(client: Client) -> int | None:
+    """The code of the ConAck, if it came."""
+    client.settle()
+    return client.take("conack").code if client.inbox else None
+
+
+def test_a_crowd_is_let_in_whoever_waits_and_however_long(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=3, logins_waiting=100)
+    virtual.passwords.gate = Gate()
+    crowd = [knock(virtual, "alice", f"device{n}") for n in range(60)]
+    virtual.clock.advance(60_000)  # beyond the time in which a Connect has to come
+    assert not any(client.pipe.ended for client in crowd)
+    virtual.passwords.gate.open()
+    assert [answered(client) for client in crowd] == [pb.OK] * 60
+    assert (virtual.node.logins.under_way, virtual.node.logins.waiting) == (0, 0)
+    assert virtual.node.logins.accepted == 60
+
+
+def test_who_would_wait_too_long_is_told_to_come_again(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=2, logins_waiting=3)
+    virtual.passwords.gate = Gate()
+    crowd = [knock(virtual, "alice", f"device{n}") for n in range(5)]
+    virtual.clock.advance(4_000)
+    late = knock(virtual, "bob")
+    refused = late.take("conack")
+    assert (refused.status, refused.code) == (pb.STATUS_FAIL, pb.UNAVAILABLE)
+    assert "try again in 4 s" in refused.reason
+    assert late.farewell() is None
+    virtual.passwords.gate.open()
+    assert [answered(client) for client in crowd] == [pb.OK] * 5
+    assert answered(knock(virtual, "bob")) == pb.OK
+    assert virtual.node.logins.refused == {pb.UNAVAILABLE: 1}
+
+
+def test_who_hangs_up_while_waiting_frees_the_place(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=1, logins_waiting=2)
+    virtual.passwords.gate = Gate()
+    first, second, third = (knock(virtual, "alice", f"device{n}") for n in range(3))
+    second.pipe.hang_up()
+    fourth = knock(virtual, "bob")
+    assert answered(fourth) is None
+    first.pipe.hang_up()  # its password is being checked, and goes on being checked
+    assert answered(knock(virtual, "bob", "other")) == pb.UNAVAILABLE
+    virtual.passwords.gate.open()
+    assert (answered(third), answered(fourth)) == (pb.OK, pb.OK)
+    assert (virtual.node.logins.under_way, virtual.node.logins.waiting) == (0, 0)
+
+
+def test_however_a_login_ends_the_next_has_its_turn(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=1)
+
+    async def broken(*_: object) -> None:
+        raise OSError("a bug")
+
+    async def unavailable(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    live(virtual, "alice", "phone")
+    live(virtual, "alice", "phone")  # replaces
+    refusal(virtual, token="wrong")
+    refusal(virtual, user="a b")
+    virtual.store.open_device = unavailable
+    assert answered(knock(virtual, "alice")) == pb.UNAVAILABLE
+    virtual.store.open_device = broken
+    ended_with(knock(virtual, "alice"), pb.SERVER_SHUTDOWN)
+    del virtual.store.open_device
+    lookup, virtual.accounts.user = virtual.accounts.user, broken
+    ended_with(knock(virtual, "alice"), pb.SERVER_SHUTDOWN)
+    virtual.accounts.user = lookup
+    assert len(virtual.journal.faults) == 2
+    virtual.journal.faults.clear()
+    assert answered(knock(virtual, "bob")) == pb.OK
+    assert virtual.node.logins.under_way == 0
+
+
+def test_an_address_with_many_logins_does_not_keep_the_others_waiting(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=1, logins_waiting=100)
+    virtual.passwords.gate = Gate()
+    order = []
+    crowd = [knock(virtual, "alice", f"device{n}", "192.0.2.66") for n in range(20)] + [knock(virtual, "bob")]
+    for number, client in enumerate(crowd):
+        socket_of(client).write = lambda data, number=number: order.append(number)  # type: ignore[method-assign]
+    virtual.passwords.gate.open()
+    virtual.clock.settle()
+    assert order[:3] == [0, 1, 20] or order[:3] == [0, 20, 1]
+    assert sorted(order) == list(range(21))
+
+
 # ---------------------------------------------------------------- tokens
 
 

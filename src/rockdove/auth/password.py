@@ -11,12 +11,8 @@ from typing import Final, NamedTuple
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 
-from rockdove.core.errors import Refusal
-from rockdove.wire import im_pb2 as pb
-
 PASSWORD_BYTES: Final = 1024  # longest password
 RULE: Final = f"1 to {PASSWORD_BYTES} bytes"
-WAITING: Final = 2_000  # checks that may wait: about 5 s at the standard cost on 2 cores
 
 
 class Cost(NamedTuple):
@@ -73,24 +69,16 @@ def decoy_hash(cost: str) -> str:
 
 
 class PasswordChecker:
-    """Verifies off the event loop: as many at once as there are cores, a bounded number waiting."""
+    """Verifies off the event loop, as many at once as there are cores. How many come is for the caller to bound."""
 
-    def __init__(self, waiting: int = WAITING) -> None:
+    def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(CORES, thread_name_prefix="password")
-        self._limit = CORES + waiting
-        self._under_way = 0
 
     async def verify(self, password_hash: str, password: str) -> bool:
-        """`verify_password`, as slow for one that is too long. Raises Refusal(RESOURCE_EXHAUSTED) when too many wait."""
-        if self._under_way >= self._limit:
-            raise Refusal(pb.RESOURCE_EXHAUSTED, "too many logins at once; try again in a few seconds")
+        """`verify_password`, as slow for one that is too long."""
         if not is_password(password):
             password = ""  # never anybody's
-        self._under_way += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, verify_password, password_hash, password)
-        finally:
-            self._under_way -= 1
+        return await asyncio.get_running_loop().run_in_executor(self._pool, verify_password, password_hash, password)
 
     def close(self) -> None:
         """Give up what still waits."""

@@ -13,6 +13,7 @@ from rockdove.core.errors import Refusal
 from rockdove.core.indexing import Indexing
 from rockdove.core.lanes import Lanes
 from rockdove.core.login import Login
+from rockdove.core.login_queue import LoginQueue
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Accounts, Auth, Link, Log, Randomness, Scheduler, Store
 from rockdove.core.records import AccountChanges, Change, Device, Draft, Outcome, Tenant, User, UserState
@@ -65,6 +66,7 @@ class Node:
         self.fanout = Fanout(self.registry)
         self.message = MessageService(store, self._directory, self.fanout, self._msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = self._assemble()
+        self.logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
         self.login = Login(self._directory, accounts, store, auth, scheduler)
         self.commit.report_to(self._stored, self._changed, _refused, self.fanout.delivered)
 

@@ -327,7 +327,7 @@ class Bus(Protocol):
 
 
 class Auth(Protocol):
-    """Is this token this user's? Slow hashing stays off the loop and is bounded."""
+    """Is this token this user's? Slow hashing stays off the loop; how many checks come at a time is bounded by who asks."""
 
     async def check(
         self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
@@ -336,7 +336,6 @@ class Auth(Protocol):
 
         True for a `user` of None means: the tenant vouches for a user whom we do not know yet (app token).
         Tokens given to the device before `kicked_ms` (ms since the epoch, 0 for never) are dead; passwords are not.
-        Raises Refusal(RESOURCE_EXHAUSTED) when too many checks are waiting.
         """
 
     def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:

@@ -1,8 +1,8 @@
 """One connection from Connect to Disconnect: whose turn it is, the order of answers, the heartbeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
@@ -53,6 +53,7 @@ class Session:
         "_look_due",
         "_looking",
         "_node",
+        "_opening",
         "_reading",
         "_seen_ms",
         "_stalled_ms",
@@ -88,6 +89,7 @@ class Session:
         self._seen_ms = now_ms
         self._begun_ms = NEVER  # when the unfinished frame began
         self._stalled_ms = NEVER  # when the client stopped reading
+        self._opening = False  # one more step of the login follows
         self._waiting = False  # a request is being served: later ones wait
         self._reading = False
         self._look_due = False  # a heartbeat came since the last look into the store
@@ -201,9 +203,23 @@ class Session:
 
     def _connect(self, command: pb.Command) -> None:
         self._waiting = True
-        self._node.scheduler.spawn(self._log_in(command.connect))
+        try:
+            self._node.logins.enter(self, lambda: self._node.scheduler.spawn(self._step(self._log_in(command.connect))))
+        except Refusal as refusal:
+            self._refuse(refusal)
+
+    async def _step(self, work: Coroutine[Any, Any, None]) -> None:
+        """A step of the login. After the last one somebody else has his turn."""
+        self._opening = False
+        try:
+            await work
+        finally:
+            if not self._opening:
+                self._node.logins.leave()
 
     async def _log_in(self, connect: pb.Connect) -> None:
+        if self._state is not State.AWAITING_LOGIN:  # gone when its turn had just come
+            return
         try:
             admission = await self._node.login.admit(connect, self.address)
         except Refusal as refusal:
@@ -225,7 +241,8 @@ class Session:
         if older is not None:
             older.end(pb.REPLACED, "this device logged in on another connection")
         self.outbound.commit = node.commit.of(admission.user.id)
-        self.commit.then(lambda _: node.scheduler.spawn(self._open(admission, connect)))
+        self._opening = True
+        self.commit.then(lambda _: node.scheduler.spawn(self._step(self._open(admission, connect))))
 
     async def _open(self, admission: Admission, connect: pb.Connect) -> None:
         node = self._node
@@ -256,6 +273,7 @@ class Session:
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
         self._state = State.LIVE
         node.arrivals.discard(self)
+        node.logins.accepted += 1
         self._decoder.limit = node.settings.max_frame_bytes
         self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
         self.commit.see(device.id)
@@ -279,6 +297,7 @@ class Session:
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._state is State.AWAITING_LOGIN:
+            self._node.logins.refused[refusal.code] += 1
             refused = pb.ConAck(status=pb.STATUS_FAIL, reason=refusal.reason, code=pb.Code.Name(refusal.code))
             self._finish(codec.frame(pb.Command(version=1, conack=refused)))
 
@@ -438,6 +457,7 @@ class Session:
         if self._state is State.LIVE:
             self.commit.see(self.outbound.device)
         self._node.arrivals.discard(self)
+        self._node.logins.withdraw(self)
         self._state = state
         self.outbound.live = False
 

@@ -107,6 +107,8 @@ class _Server:
             window=self._config.window,
             device_expiry_ms=self._config.device_expiry_days * DAY_MS,
             group_max_members=self._config.group_max_members,
+            logins_at_once=self._config.logins_at_once,
+            logins_waiting=self._config.logins_waiting,
             maintenance_ms=self._config.maintenance_seconds * 1000,
         )
 

@@ -133,7 +133,7 @@ def test_a_login_put_off_is_tried_at_the_next_server() -> None:
         async with FakeServer() as second:
             client = Client([first.address, second.address], user="alice", token="secret", jitter=lambda: 0.0)
             client.start()
-            await (await first.accept()).refuse(pb.UNAVAILABLE, "too many logins at once: try again in 3 seconds")
+            await (await first.accept()).refuse(pb.UNAVAILABLE, "too many logins at once: try again in 3 s")
             await (await second.accept()).login()
             await client.connected()
             await client.close()
