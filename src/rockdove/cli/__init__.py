@@ -2,9 +2,11 @@
 
 import os
 import sys
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from rockdove.cli.errors import CommandError
+
+_EXTRAS: Final = {"textual": "tui", "asyncpg": "cluster", "nats": "cluster"}  # who needs them chose more than the server
 
 
 def main() -> NoReturn:
@@ -23,8 +25,8 @@ def main() -> NoReturn:
             raise
         package = error.name.partition(".")[0]
         advice = "pip install 'rockdove[server]', or 'rockdove[chat]' for the chat alone"
-        if package == "textual":
-            advice = "pip install 'rockdove[tui]'"
+        if package in _EXTRAS:
+            advice = f"pip install 'rockdove[{_EXTRAS[package]}]'"
         print(f"rockdove: the Python package {package} is not installed: {advice}", file=sys.stderr)
         code = 1
     except BrokenPipeError:  # `rockdove user list | head`

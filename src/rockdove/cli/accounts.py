@@ -1,10 +1,10 @@
-"""The accounts of a data directory, as commands reach them: whether its server runs or not."""
+"""The accounts of a store, as commands reach them: whether its server runs or not."""
 
+import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -12,24 +12,46 @@ from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.ports import Accounts
 from rockdove.core.records import Tenant
-from rockdove.store.sqlite.accounts import SqliteAccounts
-from rockdove.store.sqlite.database import DataDirectoryError, default_data_directory, open_database
+from rockdove.store import StoreError
+from rockdove.store.opening import open_accounts
+from rockdove.store.sqlite.database import default_data_directory
 from rockdove.wire import names
 
+_T = TypeVar("_T")
+
 Data = Annotated[Path | None, typer.Option("--data", envvar="ROCKDOVE_DATA", metavar="DIR", help="The data directory.")]
+StoreAddress = Annotated[
+    str | None,
+    typer.Option(
+        "--store", envvar="ROCKDOVE_STORE", metavar="URL", help="The PostgreSQL database to use in place of a data directory."
+    ),
+]
 Org = Annotated[str, typer.Option("--org", metavar="ORG", help="Organisation of the tenant.")]
 App = Annotated[str, typer.Option("--app", metavar="APPKEY", help="Appkey of the tenant.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
-@contextmanager
-def open_accounts(directory: Path | None) -> Iterator[Accounts]:
-    """The accounts in `directory`, None for the default one. What the store raises in the block becomes a CommandError."""
+def with_accounts(data: Path | None, store: str | None, work: Callable[[Accounts], Coroutine[Any, Any, _T]]) -> _T:
+    """What `work` returns, given the accounts at `store`, or else in `data`, None for the default directory.
+
+    What the store raises becomes a CommandError.
+    """
+
+    async def open_and_work() -> _T:
+        async with open_accounts(store or None, data or default_data_directory()) as accounts:
+            return await work(accounts)
+
     try:
-        with closing(open_database(directory or default_data_directory())) as connection:
-            yield SqliteAccounts(connection)
-    except (DataDirectoryError, StoreUnavailable, StoreFailed, sqlite3.Error) as error:
+        return asyncio.run(open_and_work())
+    except (StoreError, StoreUnavailable, StoreFailed, sqlite3.Error) as error:
         raise CommandError(str(error)) from None
+
+
+def data_directory(data: Path | None, store: str | None, instead: str) -> Path:
+    """Where a command looks that is for data directories only. Raises CommandError, which says what to do with a database."""
+    if store:
+        raise CommandError(f"the store is a PostgreSQL database: {instead}")
+    return data or default_data_directory()
 
 
 async def find_tenant(accounts: Accounts, org: str, appkey: str) -> Tenant:

@@ -5,21 +5,25 @@ from typing import Annotated
 
 import typer
 
-from rockdove.cli.accounts import Data
+from rockdove.cli.accounts import Data, StoreAddress, data_directory
 from rockdove.cli.errors import CommandError
 from rockdove.store.sqlite.backup import CopyError
 from rockdove.store.sqlite.backup import restore as put_back
-from rockdove.store.sqlite.database import DataDirectoryError, default_data_directory
+from rockdove.store.sqlite.database import DataDirectoryError
 
 
 def restore(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rockdove backup has written.")], data: Data = None
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="What rockdove backup has written.")],
+    data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Put a copy in the place of the database, which is kept beside it, and tell clients to forget their cursors.
 
     The server must not run.
     """
-    directory = data or default_data_directory()
+    directory = data_directory(
+        data, store, "restore it with pg_restore, and give it a new epoch: see Backup and restore in docs/operations.md"
+    )
     try:
         before = put_back(file, directory)
     except (DataDirectoryError, CopyError) as error:

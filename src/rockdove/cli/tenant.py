@@ -1,6 +1,5 @@
 """rockdove tenant: applications of organisations, which never see each other."""
 
-import asyncio
 import json
 import re
 import time
@@ -11,7 +10,7 @@ import typer
 
 from rockdove.auth import app_token
 from rockdove.auth.password import COSTS
-from rockdove.cli.accounts import AsJson, Data, check_name, find_tenant, open_accounts
+from rockdove.cli.accounts import AsJson, Data, StoreAddress, check_name, find_tenant, with_accounts
 from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.core.ports import Accounts
 from rockdove.core.records import FOREVER, NO_RETENTION, Tenant
@@ -62,14 +61,14 @@ def add(
     recall_seconds: RecallSeconds = None,
     edit_seconds: EditSeconds = None,
     data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Add a tenant."""
     check_name("org", org)
     check_name("appkey", appkey)
     settings = _given(retention, strangers, password_cost, rate, recall_seconds, edit_seconds)
     wanted = Tenant(0, org, appkey, token_secret=app_token.new_secret(), **settings)
-    with open_accounts(data) as accounts:
-        added = asyncio.run(accounts.add_tenant(wanted))
+    added = with_accounts(data, store, lambda accounts: accounts.add_tenant(wanted))
     if not added:
         raise CommandError(f"there is a tenant {org}/{appkey} already; change it with rockdove tenant set")
     print(f"added tenant {org}/{appkey}: {_describe(added)}")
@@ -87,6 +86,7 @@ def set_settings(
     recall_seconds: RecallSeconds = None,
     edit_seconds: EditSeconds = None,
     data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Change settings of a tenant; a new password cost holds for passwords given from now on."""
     settings = _given(retention, strangers, password_cost, rate, recall_seconds, edit_seconds)
@@ -100,17 +100,15 @@ def set_settings(
         await accounts.set_tenant(changed)
         return changed
 
-    with open_accounts(data) as accounts:
-        changed = asyncio.run(change(accounts))
+    changed = with_accounts(data, store, change)
     print(f"changed tenant {org}/{appkey}: {_describe(changed)}")
     _warn_of_strangers(strangers)
 
 
 @tenant.command("list")
-def list_tenants(as_json: AsJson = False, data: Data = None) -> None:
+def list_tenants(as_json: AsJson = False, data: Data = None, store: StoreAddress = None) -> None:
     """List tenants with their settings."""
-    with open_accounts(data) as accounts:
-        tenants = asyncio.run(accounts.tenants())
+    tenants = with_accounts(data, store, lambda accounts: accounts.tenants())
     if as_json:
         print(json.dumps([_settings(each) for each in tenants]))
         return
@@ -129,6 +127,7 @@ def token(
         bool, typer.Option("--rotate", help="Make and print a new secret; app and resume tokens from before are void.")
     ] = False,
     data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Sign an app token for a user, or print the secret for your own backend to do so."""
     if (user is not None) + secret + rotate != 1:
@@ -145,8 +144,7 @@ def token(
         now = int(time.time())
         return app_token.sign(found, user, now, now + seconds) if user else found.token_secret.decode()
 
-    with open_accounts(data) as accounts:
-        print(asyncio.run(work(accounts)))
+    print(with_accounts(data, store, work))
 
 
 def _given(

@@ -1,6 +1,5 @@
 """rockdove user: the people of a tenant."""
 
-import asyncio
 import json
 import sys
 import time
@@ -11,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from rockdove.auth.password import RULE, hash_password, hash_passwords, is_password
-from rockdove.cli.accounts import App, AsJson, Data, Org, check_name, find_tenant, open_accounts
+from rockdove.cli.accounts import App, AsJson, Data, Org, StoreAddress, check_name, find_tenant, with_accounts
 from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.core.ports import Accounts
 from rockdove.core.records import DEFAULT_NAME, Tenant, User, UserState
@@ -36,6 +35,7 @@ def add(
     org: Org = DEFAULT_NAME,
     app: App = DEFAULT_NAME,
     data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Add one user, or all users of a file, or none if any cannot be added."""
     if from_file and not name and not password_stdin:
@@ -45,17 +45,17 @@ def add(
         people = {name: _read_password(name, password_stdin)}
     else:
         raise wrong_usage("give either NAME, with or without --password-stdin, or --from-file FILE alone")
-    with open_accounts(data) as accounts:
-        asyncio.run(_add(accounts, org, app, people))
+    with_accounts(data, store, lambda accounts: _add(accounts, org, app, people))
     added = next(iter(people)) if len(people) == 1 else f"{len(people)} users"
     print(f"added {added} to {org}/{app}")
 
 
 @user.command("list")
-def list_users(as_json: AsJson = False, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None) -> None:
+def list_users(
+    as_json: AsJson = False, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None, store: StoreAddress = None
+) -> None:
     """List users by name, without removed ones."""
-    with open_accounts(data) as accounts:
-        people = asyncio.run(_list(accounts, org, app))
+    people = with_accounts(data, store, lambda accounts: _list(accounts, org, app))
     if as_json:
         print(json.dumps([{"org": org, "appkey": app, "name": person.name, "state": _state(person)} for person in people]))
         return
@@ -65,32 +65,39 @@ def list_users(as_json: AsJson = False, org: Org = DEFAULT_NAME, app: App = DEFA
 
 
 @user.command()
-def disable(name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None) -> None:
+def disable(
+    name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None, store: StoreAddress = None
+) -> None:
     """End a user's sessions and refuse new ones; messages still arrive for later."""
-    _change(data, org, app, name, state=UserState.DISABLED)
+    _change(data, store, org, app, name, state=UserState.DISABLED)
     print(f"disabled {name} in {org}/{app}; messages are kept for later")
 
 
 @user.command()
-def enable(name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None) -> None:
+def enable(name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None, store: StoreAddress = None) -> None:
     """Let a disabled user log in again."""
-    _change(data, org, app, name, state=UserState.ACTIVE)
+    _change(data, store, org, app, name, state=UserState.ACTIVE)
     print(f"enabled {name} in {org}/{app}")
 
 
 @user.command()
 def passwd(
-    name: Name, password_stdin: FromStdin = False, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None
+    name: Name,
+    password_stdin: FromStdin = False,
+    org: Org = DEFAULT_NAME,
+    app: App = DEFAULT_NAME,
+    data: Data = None,
+    store: StoreAddress = None,
 ) -> None:
     """Give a user a new password; every device has to log in with it."""
-    _change(data, org, app, name, password=_read_password(name, password_stdin))
+    _change(data, store, org, app, name, password=_read_password(name, password_stdin))
     print(f"changed the password of {name} in {org}/{app}; every device has to log in anew")
 
 
 @user.command()
-def remove(name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None) -> None:
+def remove(name: Name, org: Org = DEFAULT_NAME, app: App = DEFAULT_NAME, data: Data = None, store: StoreAddress = None) -> None:
     """Remove a user for good; the name is never given to anybody else."""
-    _change(data, org, app, name, state=UserState.REMOVED)
+    _change(data, store, org, app, name, state=UserState.REMOVED)
     print(f"removed {name} from {org}/{app}; the name stays taken")
 
 
@@ -117,7 +124,14 @@ async def _list(accounts: Accounts, org: str, app: str) -> list[User]:
 
 
 def _change(
-    data: Path | None, org: str, app: str, name: str, *, state: UserState | None = None, password: str | None = None
+    data: Path | None,
+    store: str | None,
+    org: str,
+    app: str,
+    name: str,
+    *,
+    state: UserState | None = None,
+    password: str | None = None,
 ) -> None:
     async def change(accounts: Accounts) -> None:
         tenant = await find_tenant(accounts, org, app)
@@ -125,8 +139,7 @@ def _change(
         password_hash = None if password is None else hash_password(password, tenant.password_cost)
         await accounts.set_user(person.id, state=state, password_hash=password_hash)
 
-    with open_accounts(data) as accounts:
-        asyncio.run(change(accounts))
+    with_accounts(data, store, change)
 
 
 async def _find_user(accounts: Accounts, tenant: Tenant, name: str) -> User:

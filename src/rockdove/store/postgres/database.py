@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import asyncpg
 
 from rockdove.core.errors import StoreUnavailable
+from rockdove.store import StoreError
+from rockdove.store.address import place_of
 from rockdove.store.beginning import first_settings, first_tenant
 from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of, outstanding
 
@@ -42,8 +43,8 @@ _PASSING: Final = (  # a later statement may succeed, perhaps on another server
 )
 
 
-class DatabaseError(Exception):
-    """The database cannot be used; the text is one line for people that says what to do."""
+class DatabaseError(StoreError):
+    """The database cannot be used."""
 
 
 class Database:
@@ -94,7 +95,10 @@ async def open_database(dsn: str) -> Database:
 
     Several hosts may be named: the one that takes writes is used, also after it changed. Raises DatabaseError.
     """
-    place = place_of(dsn)
+    try:
+        place = place_of(dsn)
+    except ValueError as error:
+        raise DatabaseError(str(error)) from None
     try:
         await _migrate(dsn, place)
         pool = await asyncpg.create_pool(
@@ -112,12 +116,6 @@ async def open_database(dsn: str) -> Database:
         reason = str(error) or type(error).__name__
         raise DatabaseError(f"{place} cannot be opened ({reason}); check the address, and that it runs") from None
     return Database(dsn, pool)
-
-
-def place_of(dsn: str) -> str:
-    """The address for people: without the password."""
-    address = urlsplit(dsn)
-    return f"{address.scheme}://{address.netloc.rpartition('@')[2]}{address.path}"
 
 
 # ---------------------------------------------------------------- errors

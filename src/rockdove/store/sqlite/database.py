@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.store import StoreError
 from rockdove.store.beginning import first_settings, first_tenant
 from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of, outstanding
 
@@ -34,8 +35,8 @@ _BROKEN: Final = frozenset(  # what the file holds is no longer known
 )
 
 
-class DataDirectoryError(Exception):
-    """The data directory cannot be used; the text is one line for people that says what to do."""
+class DataDirectoryError(StoreError):
+    """The data directory cannot be used."""
 
 
 def default_data_directory() -> Path:
