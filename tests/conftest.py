@@ -1,5 +1,6 @@
 """Shared fixtures: a real server process on free ports, with its own data; real PostgreSQL and NATS."""
 
+import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Protocol
 
 import pytest
 
+from rockdove.store.postgres.database import open_database
 from tests.engines.nats import NatsServer
 from tests.engines.postgres import PostgresServer
 from tests.process import ServerProcess, add_users
@@ -54,6 +56,27 @@ def postgres() -> Iterator[PostgresServer]:
 def database(postgres: PostgresServer) -> Iterator[str]:
     """How to connect to a new, empty database."""
     name = postgres.create_database()
+    yield postgres.dsn(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def migrated(postgres: PostgresServer) -> str:
+    """The name of a database with the newest schema, to be copied."""
+
+    async def migrate(name: str) -> None:
+        database = await open_database(postgres.dsn(name))
+        await database.close()
+
+    name = postgres.create_database()
+    asyncio.run(migrate(name))
+    return name
+
+
+@pytest.fixture
+def store(postgres: PostgresServer, migrated: str) -> Iterator[str]:
+    """How to connect to a new database that has the newest schema, and nothing else."""
+    name = postgres.create_database(migrated)
     yield postgres.dsn(name)
     postgres.drop_database(name)
 

@@ -86,7 +86,7 @@ def test_the_example_of_a_settings_file_holds() -> None:
 
 def test_every_setting_of_a_tenant_is_documented_with_its_default() -> None:
     rows = [list(map(unquoted, row)) for row in table(section(PAGE, "Tenants and users"), "option")]
-    assert {option for option, *_ in rows} == options(commands()["tenant set"]) - {"--data", "--help"}
+    assert {option for option, *_ in rows} == options(commands()["tenant set"]) - {"--data", "--store", "--help"}
     defaults = tenant_settings(Tenant(1, "acme", "shop"))
     written = {option.removeprefix("--").replace("-", "_"): default for option, default, _ in rows}
     assert written == {name: "yes" if defaults[name] is True else str(defaults[name]) for name in written}

@@ -3,10 +3,11 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from tests.unit.cli.command import refused, rockdove_process, succeeded
+from tests.unit.cli.command import refused, rockdove, rockdove_process, succeeded
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
@@ -68,10 +69,36 @@ def test_a_missing_package_is_named_with_what_to_install(package: str, arguments
     assert result.stderr.count("\n") == 1
 
 
-def test_the_screen_without_textual_says_what_to_install() -> None:
-    result = run_without(["textual"], "tui", "--user", "alice")
+@pytest.mark.parametrize(
+    ("package", "extra", "arguments"),
+    [
+        ("textual", "tui", ["tui", "--user", "alice"]),
+        ("asyncpg", "cluster", ["user", "list", "--store", "postgresql://localhost/chat"]),
+    ],
+)
+def test_a_missing_package_of_what_few_use_is_named_with_the_extra(package: str, extra: str, arguments: list[str]) -> None:
+    result = run_without([package], *arguments)
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "rockdove: the Python package textual is not installed: pip install 'rockdove[tui]'\n"
+    assert result.stderr == f"rockdove: the Python package {package} is not installed: pip install 'rockdove[{extra}]'\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "instead"),
+    [
+        (["backup", "copy"], "pg_dump"),
+        (["restore", "copy"], "pg_restore"),
+        (["admin", "check"], "pg_amcheck"),
+        (["admin", "compact"], "VACUUM FULL"),
+    ],
+)
+def test_what_is_for_data_directories_says_what_to_use_for_a_database(
+    tmp_path: Path, arguments: list[str], instead: str
+) -> None:
+    line = refused(rockdove(*arguments, "--data", tmp_path, "--store", "postgresql://user:secret@localhost/chat"))
+    assert line.startswith("the store is a PostgreSQL database: ")
+    assert instead in line
+    assert "secret" not in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_chat_works_without_the_server_and_users_without_the_chat() -> None:
