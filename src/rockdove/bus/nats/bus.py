@@ -39,7 +39,7 @@ class NatsBus:
         self._link: Link | None = None
         self._connected = False
         self._failure = ""  # why there is no connection, as it was logged
-        self._oversized = self._dropping = self._refused = False  # logged already
+        self._oversized = self._dropping = self._refused = False  # logged, on this connection
         self._settling: asyncio.Task[None] | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._gap: asyncio.TimerHandle | None = None
@@ -96,7 +96,7 @@ class NatsBus:
             await self._announce(link)
             self._connected = not link.lost.done()
             if self._connected:
-                self._failure, self._dropping, self._refused = "", False, False
+                self._failure = ""
                 self._log.info("bus_connected", server=server.address)
                 if tried.is_set():
                     self._tell_gap()
@@ -109,6 +109,7 @@ class NatsBus:
             return self._connected
         finally:
             self._link, self._connected = None, False
+            self._oversized = self._dropping = self._refused = False
             self._topics = dict.fromkeys(self._topics)
             for asked in self._asked.values():
                 asked.finish()
