@@ -8,6 +8,7 @@ REUSED_SEQID: Final = "this seqid was used for another message: give this one a 
 
 
 NOT_STORED: Final = "the server cannot store this now: send it again with the same seqid"
+REPLACED: Final = "this device logged in on another connection"
 KICKED: Final = "this device was kicked by one of the same user: log in with the password"
 OUR_FAULT: Final = "the server made a mistake with this request: it was logged"
 

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING
 
+from rockdove.core.topics import group_topic, user_topic
+
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
@@ -25,12 +27,14 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_groups", "_inboxes", "on_change")
+    __slots__ = ("_groups", "_inboxes", "_versions", "on_change", "on_interest")
 
     def __init__(self) -> None:
         self._inboxes: dict[int, Inbox] = {}
         self._groups: dict[int, dict[int, Inbox]] = {}  # by conversation, by user: who is here
+        self._versions: dict[int, int] = {}  # of these groups: `_groups` is right as of that Group.version
         self.on_change: Callable[[int], None] = lambda _: None  # a session of this user came or went
+        self.on_interest: Callable[[str, bool], None] = lambda *_: None  # there is now, or no more, somebody here
 
     def __len__(self) -> int:
         return sum(len(inbox.sessions) for inbox in self._inboxes.values())
@@ -56,6 +60,7 @@ class Registry:
         inbox = self._inboxes.get(user)
         if inbox is None:
             inbox = self._inboxes[user] = Inbox(user, name)
+            self.on_interest(user_topic(user), True)
         inbox.sessions.append(session)
         self.on_change(user)
         return inbox
@@ -68,6 +73,7 @@ class Registry:
         inbox.sessions.remove(session)
         if not inbox.sessions:
             del self._inboxes[user]
+            self.on_interest(user_topic(user), False)
             for conversation in inbox.groups:
                 self._unseat(user, conversation)
         self.on_change(user)
@@ -78,22 +84,43 @@ class Registry:
         """The members who are here."""
         return self._groups.get(conversation, {}).values()
 
-    def seat(self, inbox: Inbox, conversations: Iterable[int]) -> None:
-        """These are all the groups of a user who has just come."""
-        inbox.seated = True
-        inbox.groups.update(conversations)
-        if inbox.sessions:  # else he has gone again
-            for conversation in inbox.groups:
-                self._groups.setdefault(conversation, {})[inbox.user] = inbox
+    def version(self, conversation: int) -> int:
+        """As of which version of the group `group` is right; 0 if nobody is here."""
+        return self._versions.get(conversation, 0)
 
-    def joined(self, user: int, conversation: int) -> bool:
+    def advance(self, conversation: int, version: int) -> bool:
+        """A change has made this version of a group. False: one before it was missed, and who is here is not known."""
+        known = self._versions.get(conversation, version)
+        if version == known + 1:
+            self._versions[conversation] = version
+        return version <= known + 1
+
+    def reread(self, conversation: int, version: int) -> None:
+        """Who of the members is here was read from the store, when the group had this version."""
+        if conversation in self._versions:
+            self._versions[conversation] = max(version, self._versions[conversation])
+
+    def seat(self, inbox: Inbox, groups: Iterable[tuple[int, int]]) -> set[int]:
+        """These are all the groups of a user, with their versions. Returns those that he was thought to be in, and is not."""
+        versions = dict(groups)
+        lost = inbox.groups - versions.keys()
+        for conversation in lost:
+            self.parted(inbox.user, conversation)
+        inbox.seated = True
+        for conversation, version in versions.items():
+            inbox.groups.add(conversation)
+            if inbox.sessions:  # else he has gone again
+                self._seat(inbox, conversation, version)
+        return lost
+
+    def joined(self, user: int, conversation: int, version: int) -> bool:
         """The user has come into the group. False: that was known, or he is not here."""
         inbox = self._inboxes.get(user)
         if inbox is None or conversation in inbox.groups:
             return False
         inbox.seatings += 1
         inbox.groups.add(conversation)
-        self._groups.setdefault(conversation, {})[user] = inbox
+        self._seat(inbox, conversation, version)
         return True
 
     def parted(self, user: int, conversation: int) -> None:
@@ -104,7 +131,17 @@ class Registry:
             inbox.groups.discard(conversation)
             self._unseat(user, conversation)
 
+    def _seat(self, inbox: Inbox, conversation: int, version: int) -> None:
+        here = self._groups.get(conversation)
+        if here is None:
+            here = self._groups[conversation] = {}
+            self._versions[conversation] = version
+            self.on_interest(group_topic(conversation), True)
+        here[inbox.user] = inbox
+        self._versions[conversation] = min(version, self._versions[conversation])  # of what is older, more may be missing
+
     def _unseat(self, user: int, conversation: int) -> None:
         here = self._groups.get(conversation)
         if here is not None and here.pop(user, None) is not None and not here:
-            del self._groups[conversation]
+            del self._groups[conversation], self._versions[conversation]
+            self.on_interest(group_topic(conversation), False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
-from rockdove.core.errors import KICKED, REUSED_SEQID, Refusal, StoreUnavailable
+from rockdove.core.errors import KICKED, REPLACED, REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
@@ -65,6 +65,7 @@ class Session:
         "credential_version",
         "device_name",
         "kicked_ms",
+        "login",
         "name",
         "outbound",
         "rate",
@@ -101,6 +102,7 @@ class Session:
         self.credential_version = 0
         self.device_name = ""
         self.kicked_ms = 0  # when the device had been kicked last before it logged in
+        self.login = 0  # the number of this login of the device, in a shared store
         self.rate: MessageRate | None = None
         self.routes: dict[bytes, Route] = {}  # by receiver as codec.scan_send gives it; a new dict makes all be asked again
         self.check_ms = NEVER
@@ -239,7 +241,7 @@ class Session:
         node = self._node
         older = node.registry.of_device(admission.user.id, connect.device)
         if older is not None:
-            older.end(pb.REPLACED, "this device logged in on another connection")
+            older.end(pb.REPLACED, REPLACED)
         self.outbound.commit = node.commit.of(admission.user.id)
         self._opening = True
         self.commit.then(lambda _: node.scheduler.spawn(self._step(self._open(admission, connect))))
@@ -249,7 +251,7 @@ class Session:
         tenant, user, kicked_ms = admission
         now_ms = node.scheduler.now_ms()
         try:
-            device = await node.store.open_device(user.id, connect.device, display_text(connect.client), now_ms)
+            device = await node.open_device(user.id, connect.device, display_text(connect.client), now_ms)
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
             return
@@ -267,7 +269,7 @@ class Session:
         self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
-        self.kicked_ms = kicked_ms
+        self.kicked_ms, self.login = kicked_ms, device.login
         self.use_settings_of(tenant, now_ms)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
@@ -281,7 +283,8 @@ class Session:
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
         try:
             await node.seat(self.outbound.inbox)
-            await self._look()
+            await node.attended()
+            await self.look()
             await node.recheck(self)  # the account may have changed while the password was being checked
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
@@ -356,14 +359,17 @@ class Session:
         try:
             while self._look_due and self.live:
                 self._look_due = False
-                await self._look()
+                await self.look()
+                if self._node.store.shared:
+                    await self._node.recheck(self)  # the ring that tells of it may have been missed
         finally:
             self._looking = False
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """Look in the store for whatever this device has not got (protocol §5 Backlog, Heartbeat)."""
         try:
             owed = await self._node.store.owed(self.user, self.outbound.device)
+            await self._node.seat_for(self.outbound.inbox, owed)
         except StoreUnavailable:
             return
         for conversation in owed:

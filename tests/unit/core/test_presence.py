@@ -111,7 +111,8 @@ class Place:
         """`change` alters the roster; as when a contact request has just become durable."""
         before = self.roster.side(one, other), self.roster.side(other, one)
         change()
-        self.news.related(before, (self.roster.side(one, other), self.roster.side(other, one)))
+        sides = self.roster.side(one, other), self.roster.side(other, one)
+        self.news.related(before, sides, (NAMES[one], NAMES[other]))
 
 
 @pytest.fixture
@@ -381,10 +382,10 @@ def test_those_who_type_at_the_same_time_share_a_frame(place: Place) -> None:
     place.second()
     for session in (alice, bob, carol):
         session.events()
-    place.registry.seat(alice_inbox := place.registry._inboxes[ALICE], [7])
+    place.registry.seat(alice_inbox := place.registry._inboxes[ALICE], [(7, 1)])
     assert alice_inbox.user == ALICE
     for user in (BOB, CAROL):
-        place.registry.seat(place.registry._inboxes[user], [7])
+        place.registry.seat(place.registry._inboxes[user], [(7, 1)])
     place.typing.note(alice, 7, "team")
     place.typing.note(carol, 7, "team")
     place.typing.note(carol, single_conversation(BOB, CAROL))
@@ -402,7 +403,7 @@ def test_of_many_who_type_some_are_told(place: Place, monkeypatch: pytest.Monkey
     place.clock.advance(2_000)
     bob.events()
     for session in [bob, *crowd]:
-        place.registry.seat(place.registry._inboxes[session.user], [7])
+        place.registry.seat(place.registry._inboxes[session.user], [(7, 1)])
     for session in crowd:
         place.typing.note(session, 7, "team")
     place.clock.advance(2_000)

@@ -1,8 +1,9 @@
 """A committed message to the sessions of everyone in the conversation (protocol §5)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from rockdove.core.delivery.ring import Ring
 from rockdove.core.delivery.window import Stream
 from rockdove.core.records import (
     GROUPS_END,
@@ -11,6 +12,7 @@ from rockdove.core.records import (
     Draft,
     EndMember,
     HideMessages,
+    PutGroup,
     PutMember,
     peer_of,
     single_members,
@@ -24,24 +26,53 @@ if TYPE_CHECKING:
 
 
 class Fanout:
-    """Finds who gets what, among the sessions of this node."""
+    """Finds who gets what: among the sessions of this node, and by the ring those of others."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, ring: Ring | None = None) -> None:
+        """Without a `ring` there is no other node."""
         self._registry = registry
+        self._ring = ring
+        self.on_unknown: Callable[[int], None] = lambda _: None  # who is in this group is not known: read it
+        self.on_joined: Callable[[int, int], None] = lambda *_: None  # somebody who is here came into a group
 
     # -- what is stored
 
     def message(self, draft: Draft, now_ms: int) -> None:
-        """Push a stored message to every device of the conversation but the sender's own; the frame is built once."""
+        """A message was stored by this node: push it to every device of the conversation but the sender's own."""
+        if self._ring is not None:
+            self._ring.message(draft)
+        self.push(
+            draft.conversation, draft.seq, draft.msgid, draft.sender, draft.device, draft.record, draft.group_version, now_ms
+        )
+
+    def push(
+        self,
+        conversation: int,
+        seq: int,
+        msgid: int,
+        sender: int,
+        device: int,
+        record: bytes,
+        group_version: int,
+        now_ms: int,
+    ) -> None:
+        """Push a stored message to the sessions of this node; the frame is built once. `sender` and `device` are ids."""
         registry = self._registry
-        conversation, seq, msgid, sender, device = draft.conversation, draft.seq, draft.msgid, draft.sender, draft.device
-        frame = codec.push(draft.record, msgid)
         if conversation < GROUPS_END:
-            for inbox in registry.group(conversation):
+            here = registry.group(conversation)
+            if not here:
+                return
+            if group_version > registry.version(conversation):
+                self.look_again_all(conversation)
+                self.on_unknown(conversation)
+                return
+            frame = codec.push(record, msgid)
+            for inbox in here:
                 for session in inbox.sessions:
                     session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
             return
         low, high = single_members(conversation)
+        frame = codec.push(record, msgid)
         for session in registry.sessions(low):
             session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
         if high != low:
@@ -49,38 +80,89 @@ class Fanout:
                 session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
 
     def change(self, change: Change, now_ms: int) -> None:
-        """Push the notices of a stored change. Who came gets them, and who went gets the one that tells of it (protocol §7)."""
-        gone = list[EndMember]()
+        """A change was stored by this node. Who came gets its notices, who went the one that tells of it (protocol §7)."""
+        joined, parted, notices = list[int](), list[int](), list[Draft]()
+        conversation = version = 0
         for effect in change.effects:
             if isinstance(effect, Append):
-                self.message(effect.draft, now_ms)
+                notices.append(effect.draft)
             elif isinstance(effect, PutMember):
-                member = effect.member
-                if self._registry.joined(member.user, member.conversation):
-                    self._look_again(member.user, member.conversation)
+                conversation = effect.member.conversation
+                joined.append(effect.member.user)
             elif isinstance(effect, EndMember):
-                gone.append(effect)
+                conversation = effect.conversation
+                parted.append(effect.user)
+            elif isinstance(effect, PutGroup):
+                conversation, version = effect.group.conversation, effect.group.version
             elif isinstance(effect, HideMessages):
-                self._look_again(effect.user, effect.conversation)
-        for end in gone:
-            self._registry.parted(end.user, end.conversation)
-            self._look_again(end.user, end.conversation)
+                if self._ring is not None:
+                    self._ring.sight(effect.user, effect.conversation)
+                self.look_again(effect.user, effect.conversation)
+        if conversation:
+            if self._ring is not None:
+                self._ring.group_change(conversation, version, joined, parted, notices)
+            self.group_change(conversation, version, joined, parted, notices, now_ms)
 
-    def _look_again(self, user: int, conversation: int) -> None:
+    def group_change(
+        self,
+        conversation: int,
+        version: int,
+        joined: Collection[int],
+        parted: Collection[int],
+        notices: Sequence[Draft],
+        now_ms: int,
+    ) -> None:
+        """Among the sessions of this node: who came, the notices, who went. `version`: of the group after it; 0: as before."""
+        registry = self._registry
+        if not registry.advance(conversation, version):
+            self.on_unknown(conversation)
+        for user in joined:
+            if registry.joined(user, conversation, version):
+                self.look_again(user, conversation)
+                self.on_joined(user, conversation)
+        for notice in notices:
+            self.push(conversation, notice.seq, notice.msgid, 0, 0, notice.record, version, now_ms)
+        for user in parted:
+            registry.parted(user, conversation)
+            self.look_again(user, conversation)
+
+    def look_again(self, user: int, conversation: int) -> None:
         """What the user may see of the conversation is not what it was."""
         for session in self._registry.sessions(user):
             session.outbound.look_again(conversation)
 
+    def look_again_all(self, conversation: int) -> None:
+        """Perhaps it is not for anybody in this group: nothing more is pushed before it was read what each may see."""
+        for inbox in self._registry.group(conversation):
+            self.look_again(inbox.user, conversation)
+
+    def owe(self, conversation: int) -> None:
+        """Something was stored in this conversation that is to be read."""
+        for session in self._sessions(conversation):
+            session.outbound.owe(conversation)
+
     # -- what is not kept
 
     def to_user(self, user: int, frame: bytes, but_device: int = 0) -> None:
-        """Push news to a user's devices that are here now."""
+        """Push news to a user's devices that are online now."""
+        if self._ring is not None:
+            self._ring.to_user(user, frame, but_device)
+        self.to_user_here(user, frame, but_device)
+
+    def to_user_here(self, user: int, frame: bytes, but_device: int = 0) -> None:
+        """Likewise, but only on this node."""
         for session in self._registry.sessions(user):
             if session.outbound.device != but_device:
                 session.outbound.notify(frame)
 
     def to_conversation(self, conversation: int, frame: bytes, but_device: int = 0) -> None:
-        """Push a transient message, or news, to whoever of the conversation is here now."""
+        """Push a transient message, or news, to whoever of the conversation is online now."""
+        if self._ring is not None:
+            self._ring.to_conversation(conversation, frame, but_device)
+        self.to_conversation_here(conversation, frame, but_device)
+
+    def to_conversation_here(self, conversation: int, frame: bytes, but_device: int = 0) -> None:
+        """Likewise, but only on this node."""
         for session in self._sessions(conversation):
             if session.outbound.device != but_device:
                 session.outbound.notify(frame)
@@ -93,6 +175,18 @@ class Fanout:
             for user in set(single_members(conversation)):
                 yield from self._registry.sessions(user)
 
+    def end_session(self, user: int, device: str, code: int, reason: str) -> None:
+        """End the session of a device, wherever it is."""
+        if self._ring is not None:
+            self._ring.end_session(user, device, code, reason)
+        self.end_session_here(user, device, code, reason)
+
+    def end_session_here(self, user: int, device: str, code: int, reason: str) -> None:
+        """Likewise, but only on this node."""
+        session = self._registry.of_device(user, device)
+        if session is not None:
+            session.end(code, reason)
+
     # -- receipts
 
     def delivered(self, stream: Stream) -> None:
@@ -101,9 +195,9 @@ class Fanout:
         if conversation < GROUPS_END or seq <= inbox.delivered.get(conversation, 0):
             return
         inbox.delivered[conversation] = seq
-        senders = self._registry.sessions(peer_of(conversation, inbox.user))
-        if senders:
+        if self._ring is not None:
+            self._ring.delivered(inbox.user, conversation, seq)
+        sender = peer_of(conversation, inbox.user)
+        if self._ring is not None or self._registry.sessions(sender):
             receipt = pb.Receipt(kind=pb.Receipt.DELIVERED, peer=inbox.name, seq=seq, user=inbox.name)
-            frame = codec.event(pb.RECEIPT, receipt.SerializeToString())
-            for session in senders:
-                session.outbound.notify(frame)
+            self.to_user(sender, codec.event(pb.RECEIPT, receipt.SerializeToString()))

@@ -112,6 +112,10 @@ class Outbound:
             elif seq <= stream.position:
                 return
             stream.caught_up = False
+        self.owe(conversation)
+
+    def owe(self, conversation: int) -> None:
+        """There is something in this conversation that the device has not got: the backlog reads it."""
         self.backlog.owe(conversation)
         self.touch()
 
@@ -138,8 +142,7 @@ class Outbound:
         if stream is not None:
             stream.stale = True
             stream.caught_up = False
-        self.backlog.owe(conversation)
-        self.touch()
+        self.owe(conversation)
 
     def ack(self, msgid: int, now_ms: int) -> None:
         """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
@@ -152,5 +155,4 @@ class Outbound:
     def push_again(self, now_ms: int) -> None:
         """What waited too long for its ack comes again, from the oldest on (protocol §5 Ack)."""
         for stream in self.window.rewind(now_ms):
-            self.backlog.owe(stream.conversation)
-            self.touch()
+            self.owe(stream.conversation)

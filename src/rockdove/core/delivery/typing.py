@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.fanout import Fanout
+from rockdove.core.delivery.ring import Ring
 from rockdove.core.ports import Scheduler
 from rockdove.core.records import GROUPS_END, peer_of
 from rockdove.core.registry import Registry
@@ -25,7 +26,8 @@ _Typists = dict[int, pb.PresenceState]  # by user
 class TypingNews:
     """Passes on who types, as seldom as it is of use."""
 
-    def __init__(self, registry: Registry, fanout: Fanout, scheduler: Scheduler) -> None:
+    def __init__(self, registry: Registry, fanout: Fanout, scheduler: Scheduler, ring: Ring | None = None) -> None:
+        self._ring = ring
         self._registry = registry
         self._fanout = fanout
         self._scheduler = scheduler
@@ -41,12 +43,20 @@ class TypingNews:
         if place in self._told or len(self._told) >= REMEMBERED:
             return
         self._told[place] = now_ms
-        self._waiting.setdefault(conversation, {})[session.user] = pb.PresenceState(
+        state = pb.PresenceState(
             user=session.name,
             state=pb.Presence.TYPING,
             chat=pb.GROUP_CHAT if group_id else pb.SINGLE,
             peer=group_id or session.name,
         )
+        if self._ring is not None:
+            receiver = peer_of(conversation, session.user) if conversation >= GROUPS_END else 0
+            self._ring.typing(conversation, session.user, receiver, state)
+        self.heard(conversation, session.user, state)
+
+    def heard(self, conversation: int, user: int, state: pb.PresenceState) -> None:
+        """A user types, on this node or another: those who are here are told."""
+        self._waiting.setdefault(conversation, {})[user] = state
         if not self._armed:
             self._armed = True
             self._scheduler.later(GATHER_MS, self._tell)
@@ -71,7 +81,7 @@ class TypingNews:
                     items += len(told)
         for user, told in news.items():
             event = pb.Presence(event=pb.PresenceList(items=told))
-            self._fanout.to_user(user, codec.event(pb.PRESENCE, event.SerializeToString()))
+            self._fanout.to_user_here(user, codec.event(pb.PRESENCE, event.SerializeToString()))
         self._armed = bool(self._waiting)
         if self._armed:
             self._scheduler.later(GATHER_MS, self._tell)

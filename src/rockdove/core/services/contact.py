@@ -108,7 +108,7 @@ class ContactService:
                 if after != before:
                     event = pb.Contact(event=_item(other, after))
                     self._fanout.to_user(after.user, codec.event(pb.CONTACT, event.SerializeToString()))
-            self._presence.related(rule.before, rule.after)
+            self._presence.related(rule.before, rule.after, (owner, peer.name))
 
         return Pending(rule, tell=tell)
 

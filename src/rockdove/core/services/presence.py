@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from rockdove.core.delivery.presence import PresenceNews
+from rockdove.core.delivery.presence import PresenceNews, Shown
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, invalid
@@ -82,17 +82,22 @@ class PresenceService:
             raise invalid(f"{len(users)} users, at most {QUERY_NAMES} can be asked for at once")
         if not all(map(names.is_name, users)):
             raise invalid(f"one of `users` is not a legal name: use {names.RULE}")
-        items = [await self._state(session, name) for name in users]
+        seen = {name: user for name in users if (user := await self._seen(session, name))}
+        shown = await self._news.shown_anywhere(seen.values())
+        items = [
+            await self._state(name, seen[name], shown[seen[name]]) if name in seen else pb.PresenceState(user=name)
+            for name in users
+        ]
         return pb.PresenceList(items=items).SerializeToString()
 
-    async def _state(self, session: "Session", name: str) -> pb.PresenceState:
-        """How the user is; who may not know cannot tell him from one who does not exist."""
+    async def _seen(self, session: "Session", name: str) -> int:
+        """The id of the user; 0 for one whom the asking user may not see: he cannot tell him from one who does not exist."""
         user = await self._directory.user(session.tenant.id, name)
-        if user is None or not await sees(self._store, session.user, user.id):
-            return pb.PresenceState(user=name)
-        shown = self._news.shown(user.id)
+        return user.id if user is not None and await sees(self._store, session.user, user.id) else 0
+
+    async def _state(self, name: str, user: int, shown: Shown) -> pb.PresenceState:
         if shown.state:
             last_seen = self._scheduler.now_ms()
         else:
-            last_seen = max((device.last_seen_ms for device in await self._store.devices(user.id)), default=0)
+            last_seen = max((device.last_seen_ms for device in await self._store.devices(user)), default=0)
         return pb.PresenceState(user=name, state=shown.state, text=shown.text, last_seen=last_seen)

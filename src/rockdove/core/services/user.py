@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
+from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.errors import KICKED, Refusal, invalid
+from rockdove.core.neighbours import Neighbours
 from rockdove.core.ports import Accounts, Store
 from rockdove.core.records import Profile
 from rockdove.core.registry import Registry
@@ -28,10 +31,20 @@ if TYPE_CHECKING:
 class UserService:
     """Tells what users say of themselves, and looks after one's own devices."""
 
-    def __init__(self, store: Store, accounts: Accounts, registry: Registry, max_frame_bytes: int) -> None:
+    def __init__(
+        self,
+        store: Store,
+        accounts: Accounts,
+        registry: Registry,
+        fanout: Fanout,
+        neighbours: Neighbours,
+        max_frame_bytes: int,
+    ) -> None:
         self._store = store
         self._accounts = accounts
         self._registry = registry
+        self._fanout = fanout
+        self._neighbours = neighbours
         self._room = max_frame_bytes - ANSWER_BYTES
 
     async def serve(self, session: "Session", payload: bytes) -> bytes | Pending:
@@ -99,6 +112,7 @@ class UserService:
     async def _devices(self, session: "Session") -> bytes:
         """Those here first, then those seen last; as many as one frame holds."""
         here = {live.device_name for live in self._registry.sessions(session.user)}
+        here.update(device for there in await self._neighbours.who([session.user]) for device in there.devices)
         devices = await self._store.devices(session.user)
         items = (
             pb.DeviceInfo(device=device.name, client=device.client, online=device.name in here, last_seen=device.last_seen_ms)
@@ -111,11 +125,7 @@ class UserService:
         if not names.is_device(device):
             raise invalid(f"`device` is not a legal name: use {names.RULE}, or leave it empty")
 
-        def tell() -> None:
-            kicked = self._registry.of_device(session.user, device)
-            if kicked is not None:
-                kicked.end(pb.KICKED, KICKED)
-
+        tell = partial(self._fanout.end_session, session.user, device, pb.KICKED, KICKED)
         return Pending(KickRule(session.user, device), tell=tell)
 
 

@@ -1,0 +1,154 @@
+"""What other nodes tell this one: rings, and questions.
+
+A ring may be missed, come twice or late, so nothing here is more than a reason to look, or to push what the store has anyway.
+"""
+
+from collections.abc import Callable
+
+from google.protobuf.message import DecodeError
+
+from rockdove.core import news_pb2 as news
+from rockdove.core.delivery.fanout import Fanout
+from rockdove.core.delivery.presence import PresenceNews
+from rockdove.core.delivery.typing import TypingNews
+from rockdove.core.errors import REPLACED
+from rockdove.core.ports import Log, Scheduler
+from rockdove.core.records import Draft
+from rockdove.core.registry import Registry
+from rockdove.wire import im_pb2 as pb
+
+
+class Hearing:
+    """Brings what was heard to the sessions of this node."""
+
+    def __init__(
+        self,
+        registry: Registry,
+        fanout: Fanout,
+        presence: PresenceNews,
+        typing: TypingNews,
+        scheduler: Scheduler,
+        log: Log,
+    ) -> None:
+        self._registry = registry
+        self._fanout = fanout
+        self._presence = presence
+        self._typing = typing
+        self._scheduler = scheduler
+        self._log = log
+        self.heard = 0  # rings since the start
+        self._kinds: dict[str, Callable[[news.Item], None]] = {
+            "stored": lambda item: self._stored(item.stored),
+            "group_change": lambda item: self._group_change(item.group_change),
+            "event": lambda item: self._event(item.event),
+            "sight": lambda item: fanout.look_again(item.sight.user, item.sight.conversation),
+            "delivered": lambda item: self._delivered(item.delivered),
+            "session_end": lambda item: self._session_end(item.session_end),
+            "presence": lambda item: self._told_presence(item.presence),
+            "relation": lambda item: self._relation(item.relation),
+            "typing": lambda item: self._typed(item.typing),
+        }
+
+    # -- rings
+
+    def ring(self, topic: str, data: bytes) -> None:
+        """Somebody has rung. Never raises."""
+        self.heard += 1
+        try:
+            items = news.News.FromString(data).items
+        except DecodeError:
+            self._log.warning("ring_unreadable", topic=topic)
+            return
+        for item in items:
+            kind = item.WhichOneof("kind")
+            if kind is None:
+                continue  # of a newer version
+            try:
+                self._kinds[kind](item)
+            except Exception:
+                # What it would have brought comes with the next heartbeat.
+                self._log.exception("ring_failed", kind=kind)
+
+    def _stored(self, message: news.Stored) -> None:
+        if not message.record:
+            self._fanout.owe(message.conversation)
+            return
+        self._fanout.push(
+            message.conversation,
+            message.seq,
+            message.msgid,
+            message.sender,
+            message.device,
+            message.record,
+            message.group_version,
+            self._scheduler.now_ms(),
+        )
+
+    def _group_change(self, change: news.GroupChange) -> None:
+        notices = [notice for notice in map(_draft, change.notices) if notice.record]
+        self._fanout.group_change(
+            change.conversation, change.version, change.joined, change.parted, notices, self._scheduler.now_ms()
+        )
+        if len(notices) < len(change.notices):
+            self._fanout.owe(change.conversation)
+
+    def _event(self, event: news.Event) -> None:
+        if event.WhichOneof("to") == "conversation":
+            self._fanout.to_conversation_here(event.conversation, event.frame, event.but_device)
+        else:
+            self._fanout.to_user_here(event.user, event.frame, event.but_device)
+
+    def _delivered(self, delivered: news.Delivered) -> None:
+        for session in self._registry.sessions(delivered.user):
+            known = session.outbound.inbox.delivered
+            known[delivered.conversation] = max(delivered.seq, known.get(delivered.conversation, 0))
+
+    def _session_end(self, end: news.SessionEnd) -> None:
+        self._fanout.end_session_here(end.user, end.device, end.code, end.reason)
+
+    def _told_presence(self, told: news.Presence) -> None:
+        self._presence.heard(told.who, told.whom, pb.PresenceState.FromString(told.state), told.node)
+
+    def _relation(self, relation: news.Relation) -> None:
+        self._presence.relate(relation.who, relation.whom, relation.name, visible=relation.visible)
+
+    def _typed(self, typing: news.Typing) -> None:
+        self._typing.heard(typing.conversation, typing.user, pb.PresenceState.FromString(typing.state))
+
+    # -- questions
+
+    def question(self, topic: str, data: bytes, answer: Callable[[bytes], None]) -> None:
+        """Somebody asks; what is not understood gets no answer. Never raises."""
+        try:
+            question = news.Question.FromString(data)
+        except DecodeError:
+            self._log.warning("question_unreadable", topic=topic)
+            return
+        kind = question.WhichOneof("kind")
+        if kind == "replace":
+            self._replace(question.replace, answer)
+        elif kind == "who":
+            here = [here for user in question.who.users if (here := self._here(user)) is not None]
+            answer(news.Answer(here=here).SerializeToString())
+
+    def _replace(self, replace: news.Replace, answer: Callable[[bytes], None]) -> None:
+        session = self._registry.of_device(replace.user, replace.device)
+        if session is None or session.login >= replace.login:
+            answer(b"")
+            return
+        session.end(pb.REPLACED, REPLACED)
+        session.commit.then(lambda _: answer(b""))
+
+    def _here(self, user: int) -> news.Here | None:
+        sessions = self._registry.sessions(user)
+        if not sessions:
+            return None
+        shown = self._presence.shown(user)
+        return news.Here(user=user, state=shown.state, text=shown.text, devices=[session.device_name for session in sessions])
+
+
+def _draft(notice: news.Stored) -> Draft:
+    """A notice that another node has stored, with its place and record."""
+    draft = Draft(0, notice.conversation, 0, b"", 0, 0, b"", None)
+    draft.msgid, draft.seq, draft.record = notice.msgid, notice.seq, notice.record
+    return draft

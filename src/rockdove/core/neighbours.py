@@ -1,0 +1,82 @@
+"""The other nodes of the store: who they are, and what they are asked."""
+
+from collections.abc import Callable, Collection, Sequence
+from typing import Final
+
+from google.protobuf.message import DecodeError
+
+from rockdove.core import news_pb2 as news
+from rockdove.core.errors import StoreUnavailable
+from rockdove.core.ports import Bus, Log, Nodes
+from rockdove.core.records import NodeState
+from rockdove.core.topics import NODES, node_topic
+
+BEAT_MS: Final = 2_000  # how often a node says that it is alive
+WHO_MS: Final = 500  # for the others to say who is with them
+REPLACE_MS: Final = 3_000  # for another node to end a session; if it does not, it does at the next heartbeat
+
+
+class Neighbours:
+    """Asks other nodes. Alone, it asks nobody."""
+
+    def __init__(self, nodes: Nodes | None, bus: Bus | None, describe: Callable[[], NodeState], log: Log) -> None:
+        """`describe` tells how this node is."""
+        self._nodes = nodes
+        self._bus = bus
+        self._describe = describe
+        self._log = log
+        self._waits = False  # the store did not take the last beat
+        self.living: dict[int, NodeState] = {}  # the others, by number
+        self.on_gone: Callable[[int], None] = lambda _: None  # a node that was living is not any more
+
+    @property
+    def number(self) -> int:
+        """Of this node; 0 where there is only one."""
+        return self._nodes.number if self._nodes is not None else 0
+
+    async def beat(self) -> None:
+        """Say that this node is alive, and hear who is."""
+        if self._nodes is None:
+            return
+        try:
+            states = await self._nodes.beat(self._describe())
+        except StoreUnavailable as error:
+            if not self._waits:  # said once, not with every try
+                self._waits = True
+                self._log.warning("beat_waits", reason=str(error))
+            return
+        self._waits = False
+        before, self.living = self.living, {state.number: state for state in states if state.number != self.number}
+        for number in self.living.keys() - before.keys():
+            self._log.info("node_joined", node=number, name=self.living[number].name)
+        for number in before.keys() - self.living.keys():
+            self._log.info("node_gone", node=number, name=before[number].name)
+            self.on_gone(number)
+
+    async def leave(self) -> None:
+        """This node ends."""
+        if self._nodes is not None:
+            await self._nodes.leave()
+
+    async def replace(self, holder: int, user: int, device: str, login: int) -> None:
+        """Have the node that holds an older session of the device end it. Returns when that is done, or has to do without."""
+        question = news.Question(replace=news.Replace(user=user, device=device, login=login))
+        await self._ask(node_topic(holder), question, 1, REPLACE_MS)
+
+    async def who(self, users: Collection[int]) -> Sequence[news.Here]:
+        """How these users are on the other nodes; who is not there is left out. A node that does not answer counts as empty."""
+        if not self.living or not users:
+            return []
+        answers = await self._ask(NODES, news.Question(who=news.Who(users=users)), len(self.living), WHO_MS)
+        return [here for answer in answers for here in answer.here]
+
+    async def _ask(self, topic: str, question: news.Question, answers: int, timeout_ms: int) -> list[news.Answer]:
+        if self._bus is None:
+            return []
+        found: list[news.Answer] = []
+        for data in await self._bus.ask(topic, question.SerializeToString(), answers, timeout_ms):
+            try:
+                found.append(news.Answer.FromString(data))
+            except DecodeError:
+                self._log.warning("answer_unreadable", topic=topic)
+        return found
