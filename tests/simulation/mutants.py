@@ -148,7 +148,7 @@ def reader_that_goes_on_is_not_served(_: Any, session: Session) -> None:
     session._regulate()
 
 
-@replaces(Session, "_look")
+@replaces(Session, "look")
 async def heartbeat_does_not_look_in_the_store(look: Callable[[Session], Awaitable[None]], session: Session) -> None:
     if not session.outbound.window.streams:  # the login
         await look(session)
