@@ -285,7 +285,7 @@ def test_a_kick_that_was_stored_unnoticed_is_noticed_when_the_account_is_looked_
     batch = Batch()
     batch.changes.append((0, Change(KickRule(session.user, "laptop"), lambda change, error: None)))
     virtual.store.commit(batch, lambda error: None)
-    virtual.do(virtual.node.recheck(session))
+    virtual.do(virtual.node.standing.recheck(session))
     farewell = laptop.farewell()
     assert farewell is not None
     assert farewell.code == pb.KICKED

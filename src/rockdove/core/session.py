@@ -251,7 +251,7 @@ class Session:
         tenant, user, kicked_ms = admission
         now_ms = node.scheduler.now_ms()
         try:
-            device = await node.open_device(user.id, connect.device, display_text(connect.client), now_ms)
+            device = await node.cluster.open_device(user.id, connect.device, display_text(connect.client), now_ms)
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
             return
@@ -282,10 +282,9 @@ class Session:
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
         try:
-            await node.seat(self.outbound.inbox)
-            await node.attended()
+            await node.seating.seat(self.outbound.inbox)
             await self.look()
-            await node.recheck(self)  # the account may have changed while the password was being checked
+            await node.standing.recheck(self)  # the account may have changed while the password was being checked
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
@@ -361,7 +360,7 @@ class Session:
                 self._look_due = False
                 await self.look()
                 if self._node.store.shared:
-                    await self._node.recheck(self)  # the ring that tells of it may have been missed
+                    await self._node.standing.recheck(self)  # the ring that tells of it may have been missed
         finally:
             self._looking = False
 
@@ -369,7 +368,7 @@ class Session:
         """Look in the store for whatever this device has not got (protocol §5 Backlog, Heartbeat)."""
         try:
             owed = await self._node.store.owed(self.user, self.outbound.device)
-            await self._node.seat_for(self.outbound.inbox, owed)
+            await self._node.seating.seat_for(self.outbound.inbox, owed)
         except StoreUnavailable:
             return
         for conversation in owed:

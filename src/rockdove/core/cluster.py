@@ -1,0 +1,85 @@
+"""This node among the others that serve the same store."""
+
+from rockdove.core.delivery.presence import PresenceNews
+from rockdove.core.hearing import Hearing
+from rockdove.core.msgid import MsgidSource
+from rockdove.core.neighbours import Neighbours
+from rockdove.core.ports import Bus, Log, Scheduler, Store
+from rockdove.core.records import Device
+from rockdove.core.registry import Registry
+from rockdove.core.session import Session
+from rockdove.core.topics import NODES, node_topic
+
+
+class Cluster:
+    """Joins the bus, says that the node lives, takes devices over, and catches up after rings were missed."""
+
+    def __init__(
+        self,
+        store: Store,
+        registry: Registry,
+        presence: PresenceNews,
+        neighbours: Neighbours,
+        msgids: MsgidSource,
+        scheduler: Scheduler,
+        log: Log,
+        bus: Bus | None,
+    ) -> None:
+        self._store = store
+        self._registry = registry
+        self._presence = presence
+        self._neighbours = neighbours
+        self._msgids = msgids
+        self._scheduler = scheduler
+        self._log = log
+        self._bus = bus
+        self._behind: dict[Session, None] = {}  # that may have missed rings, and have not looked since
+        self._catching_up = False
+
+    def join(self, hearing: Hearing) -> None:
+        """Listen to the others, if there is a bus."""
+        self._neighbours.on_gone = self._presence.node_gone
+        if self._bus is not None:
+            self._bus.listen(hearing.ring, hearing.question, self._look_everywhere)
+            self._bus.attend(NODES)
+            self._bus.attend(node_topic(self._neighbours.number))
+
+    async def live_on(self) -> None:
+        """Say that this node is alive. One that was taken for dead has another number afterwards."""
+        before = self._neighbours.number
+        await self._neighbours.beat()
+        now = self._neighbours.number
+        if now != before:
+            self._log.warning("node_renumbered", before=before, now=now)
+            self._msgids.move_to(now)
+            if self._bus is not None:
+                self._bus.attend(node_topic(now))
+            self._presence.announce()
+
+    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
+        """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable."""
+        while True:
+            number = self._neighbours.number
+            device = await self._store.open_device(user, name, client, now_ms, number)
+            if device.holder in (0, number):
+                return device
+            # What the older session stores while it ends is to be known, too: look again.
+            await self._neighbours.replace(device.holder, user, name, device.login)
+
+    def _look_everywhere(self) -> None:
+        """Rings may have been missed: what they were about is in the store."""
+        self._behind.update(dict.fromkeys(self._registry))
+        self._presence.announce()
+        if not self._catching_up:
+            self._catching_up = True
+            self._scheduler.spawn(self._catch_up())
+
+    async def _catch_up(self) -> None:
+        """One session after the other, so that new messages are not kept waiting."""
+        try:
+            while self._behind:
+                session, _ = self._behind.popitem()
+                if session.live:
+                    await session.look()
+        finally:
+            self._catching_up = False
