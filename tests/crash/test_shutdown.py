@@ -1,6 +1,8 @@
 """SIGTERM: an operator's restart is felt as nothing worse than a reconnect."""
 
 import asyncio
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -8,12 +10,16 @@ import pytest
 from rockdove.wire import im_pb2 as pb
 from tests.conftest import StartServer
 from tests.crash.fleet import CALM, USERS, Fleet
-from tests.process import add_users
+from tests.process import DEADLINE_SECONDS, PASSWORD, add_users
+from tests.raw import RawClient
 
 pytestmark = pytest.mark.crash
 
 
-def test_sigterm_under_load_tells_every_client_and_loses_nothing(tmp_path: Path, start_server: StartServer) -> None:
+@pytest.mark.parametrize("drain_seconds", [0, 2])
+def test_sigterm_under_load_tells_every_client_and_loses_nothing(
+    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch, drain_seconds: int
+) -> None:
     async def scenario() -> None:
         server = start_server(tmp_path)
         fleet = Fleet("shutdown", CALM)
@@ -28,5 +34,37 @@ def test_sigterm_under_load_tells_every_client_and_loses_nothing(tmp_path: Path,
         await fleet.finish(await asyncio.to_thread(server.port))
         server.stop()
 
+    monkeypatch.setenv("ROCKDOVE_DRAIN_SECONDS", str(drain_seconds))
     add_users(tmp_path, USERS)
+    asyncio.run(scenario())
+
+
+def test_clients_are_moved_one_by_one_and_a_second_sigterm_moves_all(
+    tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ROCKDOVE_DRAIN_SECONDS", "3600")
+    add_users(tmp_path, ["alice"])
+    server = start_server(tmp_path)
+    port = server.port()
+
+    async def scenario() -> None:
+        clients = [await RawClient.connect(port) for _ in range(5)]
+        for number, client in enumerate(clients):
+            await client.login("alice", PASSWORD, device=f"device{number}")
+        server.signal(signal.SIGTERM)
+        await asyncio.to_thread(server.wait_for_event, "draining", lambda event: event["connections"] == 5)
+        for client in clients:
+            await client.ping()  # they are still served
+        with pytest.raises(ConnectionRefusedError):
+            await RawClient.connect(port)
+        began = time.monotonic()
+        server.signal(signal.SIGTERM)
+        for client in clients:
+            last = await client.disconnected()
+            assert last is not None
+            assert last.code == pb.SERVER_SHUTDOWN
+            await client.close()
+        assert await asyncio.to_thread(server.wait, DEADLINE_SECONDS) == 0
+        assert time.monotonic() - began < 10
+
     asyncio.run(scenario())

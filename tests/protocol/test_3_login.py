@@ -294,6 +294,11 @@ def answered(client: Client) -> int | None:
     return client.take("conack").code if client.inbox else None
 
 
+def idle(virtual: VirtualWorld) -> bool:
+    """Nobody logs in or waits for it."""
+    return not any(queue.under_way or queue.waiting for queue in (virtual.node.logins, virtual.node.password_logins))
+
+
 def test_a_crowd_is_let_in_whoever_waits_and_however_long(make_virtual: Callable[..., VirtualWorld]) -> None:
     virtual = make_virtual(logins_at_once=3, logins_waiting=100)
     virtual.passwords.gate = Gate()
@@ -302,8 +307,8 @@ def test_a_crowd_is_let_in_whoever_waits_and_however_long(make_virtual: Callable
     assert not any(client.pipe.ended for client in crowd)
     virtual.passwords.gate.open()
     assert [answered(client) for client in crowd] == [pb.OK] * 60
-    assert (virtual.node.logins.under_way, virtual.node.logins.waiting) == (0, 0)
-    assert virtual.node.logins.accepted == 60
+    assert idle(virtual)
+    assert virtual.node.login.accepted == 60
 
 
 def test_who_would_wait_too_long_is_told_to_come_again(make_virtual: Callable[..., VirtualWorld]) -> None:
@@ -319,7 +324,7 @@ def test_who_would_wait_too_long_is_told_to_come_again(make_virtual: Callable[..
     virtual.passwords.gate.open()
     assert [answered(client) for client in crowd] == [pb.OK] * 5
     assert answered(knock(virtual, "bob")) == pb.OK
-    assert virtual.node.logins.refused == {pb.UNAVAILABLE: 1}
+    assert virtual.node.login.refused == {pb.UNAVAILABLE: 1}
 
 
 def test_who_hangs_up_while_waiting_frees_the_place(make_virtual: Callable[..., VirtualWorld]) -> None:
@@ -333,7 +338,7 @@ def test_who_hangs_up_while_waiting_frees_the_place(make_virtual: Callable[..., 
     assert answered(knock(virtual, "bob", "other")) == pb.UNAVAILABLE
     virtual.passwords.gate.open()
     assert (answered(third), answered(fourth)) == (pb.OK, pb.OK)
-    assert (virtual.node.logins.under_way, virtual.node.logins.waiting) == (0, 0)
+    assert idle(virtual)
 
 
 def test_however_a_login_ends_the_next_has_its_turn(make_virtual: Callable[..., VirtualWorld]) -> None:
@@ -360,7 +365,21 @@ def test_however_a_login_ends_the_next_has_its_turn(make_virtual: Callable[..., 
     assert len(virtual.journal.faults) == 2
     virtual.journal.faults.clear()
     assert answered(knock(virtual, "bob")) == pb.OK
-    assert virtual.node.logins.under_way == 0
+    assert idle(virtual)
+
+
+def test_who_has_a_token_does_not_wait_for_those_with_passwords(make_virtual: Callable[..., VirtualWorld]) -> None:
+    virtual = make_virtual(logins_at_once=1, logins_waiting=1)
+    token = virtual.connect().login("alice", device="phone").resume_token
+    virtual.passwords.gate = Gate()
+    crowd = [knock(virtual, "bob", f"device{n}") for n in range(3)]
+    assert [answered(client) for client in crowd] == [None, None, pb.UNAVAILABLE]
+    assert virtual.connect().login("alice", token, device="phone").code == pb.OK
+    vouched = app_token.sign(tenant_of(virtual), "newcomer", 1_700_000_000, 4_000_000_000)
+    assert virtual.connect().login("newcomer", vouched).code == pb.OK
+    virtual.passwords.gate.open()
+    assert [answered(client) for client in crowd[:2]] == [pb.OK] * 2
+    assert idle(virtual)
 
 
 def test_an_address_with_many_logins_does_not_keep_the_others_waiting(make_virtual: Callable[..., VirtualWorld]) -> None:
@@ -596,6 +615,7 @@ def test_an_account_that_changes_while_its_password_is_checked_does_not_slip_in(
         client = virtual.connect()
         connect = pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD)
         client.write(pb.Command(connect=connect), pb.Command(ping=pb.Ping()))
+        client.settle()
         change_user(virtual, "alice", **changes)
         virtual.clock.advance(2_000)
         virtual.passwords.gate.open()

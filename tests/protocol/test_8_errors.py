@@ -141,6 +141,38 @@ def test_a_server_that_stops_says_so_also_to_those_who_have_not_logged_in(virtua
     assert newcomer.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
 
 
+def test_a_server_with_others_moves_its_clients_evenly(virtual: VirtualWorld) -> None:
+    clients = [live(virtual, "alice", f"device{number}") for number in range(100)]
+    newcomer = virtual.connect()
+    virtual.node.drain(4_000)
+    assert newcomer.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
+    assert virtual.connect().farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
+    for percent in range(10, 101, 10):
+        virtual.clock.advance(400)
+        assert abs(sum(client.settle().pipe.ended for client in clients) - percent) <= 2
+    assert {client.farewell().code for client in clients} == {pb.SERVER_SHUTDOWN}  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_clients_are_moved_within_the_time_too(virtual: VirtualWorld, count: int) -> None:
+    clients = [live(virtual, "alice", f"device{number}") for number in range(count)]
+    virtual.node.drain(3_000)
+    for number in range(count):
+        clients[number % count].settle()
+    virtual.clock.advance(3_000)
+    assert [client.farewell().code for client in clients] == [pb.SERVER_SHUTDOWN] * count  # type: ignore[union-attr]
+
+
+def test_those_who_are_left_are_served_and_told_at_once_when_there_is_no_time(virtual: VirtualWorld) -> None:
+    clients = [live(virtual, "alice", f"device{number}") for number in range(10)]
+    virtual.node.drain(60_000)
+    virtual.clock.advance(1_000)
+    last = next(client for client in clients if not client.settle().pipe.ended)
+    assert last.say("bob", "still served").seq == 1
+    virtual.node.drain()
+    assert {client.farewell().code for client in clients} == {pb.SERVER_SHUTDOWN}  # type: ignore[union-attr]
+
+
 # ---------------------------------------------------------------- attackers
 
 

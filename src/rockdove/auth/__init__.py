@@ -14,19 +14,24 @@ class TokenAuth:
         self._resume_ms = resume_token_days * DAY_MS
         self._passwords = PasswordChecker()
 
+    def recognises(
+        self, tenant: Tenant, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
+        if user and user.state is not UserState.ACTIVE:
+            return False
+        if user and resume.verify(self._key, tenant, user, device, kicked_ms, token, now_ms):
+            return True
+        return app_token.verify(tenant, name, kicked_ms, token, now_ms)
+
     async def check(
         self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
     ) -> bool:
-        active = user is None or user.state is UserState.ACTIVE
-        if active and tenant:
-            if user and resume.verify(self._key, tenant, user, device, kicked_ms, token, now_ms):
-                return True
-            if app_token.verify(tenant, name, kicked_ms, token, now_ms):
-                return True
+        if tenant and self.recognises(tenant, name, user, device, kicked_ms, token, now_ms):
+            return True
         # Whoever is refused has waited for one argon2, whatever the reason (protocol §3).
         known_hash = user.password_hash if user else ""
         right = await self._passwords.verify(known_hash or decoy_hash(tenant.password_cost if tenant else "standard"), token)
-        return right and active and bool(known_hash)
+        return right and user is not None and user.state is UserState.ACTIVE and bool(known_hash)
 
     def resume_token(self, tenant: Tenant, user: User, device: str, kicked_ms: int, now_ms: int) -> tuple[str, int]:
         expires_ms = now_ms + self._resume_ms

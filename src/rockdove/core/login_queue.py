@@ -4,7 +4,6 @@ After a network or a node was away, everybody comes back at once. What a login c
 turns with messages instead of standing before them.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,7 @@ class LoginQueue:
     So one address with many logins does not keep the others waiting, and behind one proxy it is a plain queue.
     """
 
-    __slots__ = ("_at_once", "_queues", "_scheduler", "_waiting_limit", "accepted", "refused", "under_way", "waiting")
+    __slots__ = ("_at_once", "_queues", "_scheduler", "_waiting_limit", "under_way", "waiting")
 
     def __init__(self, at_once: int, waiting: int, scheduler: Scheduler) -> None:
         self._at_once = at_once
@@ -31,8 +30,6 @@ class LoginQueue:
         self._queues: dict[str, dict[Session, tuple[int, Callable[[], None]]]] = {}  # by address; whose turn is next is first
         self.under_way = 0
         self.waiting = 0
-        self.accepted = 0  # since the start
-        self.refused: Counter[int] = Counter()  # by Code, since the start
 
     def enter(self, session: "Session", begin: Callable[[], None]) -> None:
         """Call `begin` when it is the session's turn, perhaps at once; then `leave` has to follow.

@@ -12,6 +12,7 @@ from rockdove.core.delivery.ring import Ring
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.directory import Directory
 from rockdove.core.dispatch import Dispatch, Service
+from rockdove.core.draining import REASON, Draining
 from rockdove.core.errors import Refusal
 from rockdove.core.hearing import Hearing
 from rockdove.core.indexing import Indexing
@@ -80,7 +81,7 @@ class Node:
         self._retention = Retention(store, settings.device_expiry_ms, log)
         self._introduction = introduction
         self._bus = bus
-        self.draining = False
+        self.draining: Draining | None = None
         self.neighbours = Neighbours(nodes, bus, self._describe, log)
         self._msgids = MsgidSource(self.neighbours.number, store.last_msgid)
         self._ring = Ring(bus, scheduler) if bus is not None else None
@@ -96,6 +97,7 @@ class Node:
         self.message = MessageService(store, self._directory, self.fanout, self._msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = self._assemble()
         self.logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
+        self.password_logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
         self.login = Login(self._directory, accounts, store, auth, scheduler)
         self.commit.report_to(self._stored, self._changed, _refused, self.fanout.delivered)
 
@@ -139,12 +141,21 @@ class Node:
         """A connection was made; `address` is where it comes from, without the port."""
         session = Session(self, link, address, self.scheduler.now_ms())
         self.arrivals.add(session)
+        if self.draining is not None:  # it had been accepted before
+            session.end(pb.SERVER_SHUTDOWN, REASON)
         return session
 
-    def drain(self) -> None:
-        """Tell every client that the server stops; what was taken is finished first."""
-        for session in (*self.registry, *self.arrivals):
-            session.end(pb.SERVER_SHUTDOWN, "the server stops: reconnect after a random pause")
+    def drain(self, within_ms: int = 0) -> None:
+        """Tell every client that the server stops, evenly over that time; what was taken is finished first.
+
+        The second time it tells all that are left.
+        """
+        if self.draining is not None:
+            self.draining.hurry()
+            return
+        self.draining = Draining(self.registry, within_ms, self.scheduler)
+        for session in list(self.arrivals):
+            session.end(pb.SERVER_SHUTDOWN, REASON)
         self.commit.write_cursors()
 
     def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:

@@ -329,6 +329,11 @@ class Bus(Protocol):
 class Auth(Protocol):
     """Is this token this user's? Slow hashing stays off the loop; how many checks come at a time is bounded by who asks."""
 
+    def recognises(
+        self, tenant: Tenant, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
+    ) -> bool:
+        """Whether the token lets `name` in without hashing anything: the same as `check` for a True, and quick."""
+
     async def check(
         self, tenant: Tenant | None, name: str, user: User | None, device: str, kicked_ms: int, token: str, now_ms: int
     ) -> bool:

@@ -8,7 +8,8 @@ from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import KICKED, REPLACED, REUSED_SEQID, Refusal, StoreUnavailable
-from rockdove.core.login import Admission
+from rockdove.core.login import Admission, Admit
+from rockdove.core.login_queue import LoginQueue
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Draft, Outcome, Tenant
@@ -54,6 +55,7 @@ class Session:
         "_looking",
         "_node",
         "_opening",
+        "_queue",
         "_reading",
         "_seen_ms",
         "_stalled_ms",
@@ -90,6 +92,7 @@ class Session:
         self._seen_ms = now_ms
         self._begun_ms = NEVER  # when the unfinished frame began
         self._stalled_ms = NEVER  # when the client stopped reading
+        self._queue = node.logins
         self._opening = False  # one more step of the login follows
         self._waiting = False  # a request is being served: later ones wait
         self._reading = False
@@ -205,8 +208,14 @@ class Session:
 
     def _connect(self, command: pb.Command) -> None:
         self._waiting = True
+        self._enter(self._node.logins, lambda: self._log_in(self._node.login.recognise, command.connect))
+
+    def _enter(self, queue: LoginQueue, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._state is not State.AWAITING_LOGIN:
+            return
+        self._queue = queue
         try:
-            self._node.logins.enter(self, lambda: self._node.scheduler.spawn(self._step(self._log_in(command.connect))))
+            queue.enter(self, lambda: self._node.scheduler.spawn(self._step(work())))
         except Refusal as refusal:
             self._refuse(refusal)
 
@@ -217,13 +226,14 @@ class Session:
             await work
         finally:
             if not self._opening:
-                self._node.logins.leave()
+                self._queue.leave()
 
-    async def _log_in(self, connect: pb.Connect) -> None:
+    async def _log_in(self, admit: Admit, connect: pb.Connect) -> None:
         if self._state is not State.AWAITING_LOGIN:  # gone when its turn had just come
             return
+        node = self._node
         try:
-            admission = await self._node.login.admit(connect, self.address)
+            admission = await admit(connect, self.address)
         except Refusal as refusal:
             self._refuse(refusal)
         except StoreUnavailable:
@@ -232,7 +242,10 @@ class Session:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
         else:
-            self._take_over(admission, connect)
+            if admission is not None:
+                self._take_over(admission, connect)
+            else:  # those who need no password's hash do not wait for those who do
+                node.scheduler.soon(lambda: self._enter(node.password_logins, lambda: self._log_in(node.login.admit, connect)))
 
     def _take_over(self, admission: Admission, connect: pb.Connect) -> None:
         """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
@@ -275,7 +288,7 @@ class Session:
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
         self._state = State.LIVE
         node.arrivals.discard(self)
-        node.logins.accepted += 1
+        node.login.accepted += 1
         self._decoder.limit = node.settings.max_frame_bytes
         self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
         self.commit.see(device.id)
@@ -299,7 +312,7 @@ class Session:
 
     def _refuse(self, refusal: Refusal) -> None:
         if self._state is State.AWAITING_LOGIN:
-            self._node.logins.refused[refusal.code] += 1
+            self._node.login.refused[refusal.code] += 1
             refused = pb.ConAck(status=pb.STATUS_FAIL, reason=refusal.reason, code=pb.Code.Name(refusal.code))
             self._finish(codec.frame(pb.Command(version=1, conack=refused)))
 
@@ -462,7 +475,7 @@ class Session:
         if self._state is State.LIVE:
             self.commit.see(self.outbound.device)
         self._node.arrivals.discard(self)
-        self._node.logins.withdraw(self)
+        self._queue.withdraw(self)
         self._state = state
         self.outbound.live = False
 

@@ -8,7 +8,7 @@ import secrets
 import signal
 import sqlite3
 from collections.abc import Coroutine
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Final
 
 import structlog
@@ -29,7 +29,8 @@ from rockdove.transport.http.health import health_app
 from rockdove.transport.tcp import Listener
 
 RESERVED_FILES: Final = 64  # descriptors kept for the database, listeners and connections being refused
-DRAIN_SECONDS: Final = 5.0  # for clients to read their last frame
+FAREWELL_SECONDS: Final = 3.0  # for clients to read their last frame
+STORE_SECONDS: Final = 1.0  # for what the store has not answered when they have gone
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 1_000)  # a session's objects live long: full collections are rare
 
 
@@ -63,6 +64,7 @@ class _Server:
         self._config = config
         self._log = log
         self._stop = asyncio.Event()
+        self._hurry = asyncio.Event()
         self._over = asyncio.Event()  # everything is stored, or nothing will be any more
         self._exit_code = 0
         self._node: Node | None = None
@@ -85,7 +87,7 @@ class _Server:
             )
             node.commit.on_failure(self._failed)
             for number in (signal.SIGTERM, signal.SIGINT):
-                loop.add_signal_handler(number, self._stop.set)
+                loop.add_signal_handler(number, self._signalled)
             http = await self._listen(node)
             node.start()
             gc.freeze()
@@ -143,9 +145,18 @@ class _Server:
         self._log.info("listening", transport=transport, host=address.host, port=port)
 
     def _has_room(self) -> bool:
-        return sum(len(listener.connections) for listener in self._listeners) < self._max_connections
+        return self._connections() < self._max_connections
+
+    def _connections(self) -> int:
+        return sum(len(listener.connections) for listener in self._listeners)
 
     # -- stopping
+
+    def _signalled(self) -> None:
+        """The operator wants it to stop; the second time, not to take any time over it."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
 
     def _failed(self, error: Exception) -> None:
         if isinstance(error, StoreFailed):
@@ -155,6 +166,7 @@ class _Server:
             if self._node is not None:
                 self._node.commit.stop()
             self._stop.set()
+            self._hurry.set()
             self._over.set()
             return
         try:
@@ -165,19 +177,28 @@ class _Server:
     async def _drain(self, node: Node) -> None:
         for listener in self._listeners:
             listener.stop()
-        if self._exit_code:
-            for listener in self._listeners:
-                for connection in list(listener.connections):
-                    connection.abort()
-            return
-        node.drain()
-        deadline = asyncio.get_running_loop().time() + DRAIN_SECONDS
-        while any(listener.connections for listener in self._listeners):
+        seconds = self._config.drain_seconds or 0
+        if not self._exit_code:
+            self._log.info("draining", connections=self._connections(), seconds=seconds)
+            node.drain(seconds * 1000)
+            await self._wait_until_gone(seconds, self._hurry)
+            node.drain()
+            await self._wait_until_gone(FAREWELL_SECONDS, self._over)
+            node.commit.then(self._over.set)
+            with suppress(TimeoutError):  # a store that does not answer: nobody was told that anything is stored there
+                async with asyncio.timeout(STORE_SECONDS):
+                    await self._over.wait()
+        for listener in self._listeners:
+            for connection in list(listener.connections):
+                connection.abort()
+
+    async def _wait_until_gone(self, seconds: float, unless: asyncio.Event) -> None:
+        """Wait until no client is here, so long at most."""
+        deadline = asyncio.get_running_loop().time() + seconds
+        while self._connections() and not unless.is_set():
             if asyncio.get_running_loop().time() > deadline:
                 break
             await asyncio.sleep(0.01)
-        node.commit.then(self._over.set)
-        await self._over.wait()
 
 
 def _open_files_limit() -> int:

@@ -74,6 +74,7 @@ class Config(BaseModel):
     resume_token_days: int = Field(default=30, ge=1, le=3650)
     device_expiry_days: int = Field(default=30, ge=1, le=3650)
     maintenance_seconds: int = Field(default=1, ge=1, le=86_400)  # between two steps of cutting logs
+    drain_seconds: int | None = Field(default=None, ge=0, le=3600)  # None: at once where there is no other node to go to
     log_format: Literal["auto", "json", "console"] = "auto"  # auto: console on a terminal
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

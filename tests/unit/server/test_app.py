@@ -19,7 +19,7 @@ class FailingNode:
         self.commit = self
         self._on_failure = on_failure
 
-    def drain(self) -> None:
+    def drain(self, within_ms: int = 0) -> None:
         self._on_failure(StoreFailed("fsync"))
 
     def then(self, call: Callable[[Any], None]) -> None:
@@ -43,6 +43,8 @@ def test_what_the_operator_chose_reaches_the_core(tmp_path: Path) -> None:
         window=8,
         max_frame_bytes=5_000,
         group_max_members=9,
+        logins_at_once=10,
+        logins_waiting=11,
         device_expiry_days=2,
         maintenance_seconds=3,
     )
@@ -51,6 +53,8 @@ def test_what_the_operator_chose_reaches_the_core(tmp_path: Path) -> None:
         window=8,
         max_frame_bytes=5_000,
         group_max_members=9,
+        logins_at_once=10,
+        logins_waiting=11,
         device_expiry_ms=2 * 86_400_000,
         maintenance_ms=3_000,
     )

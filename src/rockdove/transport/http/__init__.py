@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-_SHUTDOWN_SECONDS = 3
+_SHUTDOWN_SECONDS = 1
 
 
 class HttpServer:
@@ -40,7 +40,7 @@ class HttpServer:
         return int(listener.getsockname()[1])
 
     async def stop(self) -> None:
-        """Stop listening; requests under way have 3 seconds to end. Harmless when it was not started."""
+        """Stop listening; requests under way have a second to end. Harmless when it was not started."""
         if self._serving:
             self._server.should_exit = True
             await self._serving
