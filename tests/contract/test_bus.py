@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ def player(server: NatsServer | None) -> Play:
         async with AsyncExitStack() as stack:
             await scenario(NatsExchange(server, stack) if server else LocalExchange())
 
-    return lambda scenario: asyncio.run(staged(scenario))
+    return lambda scenario: uvloop.run(staged(scenario))
 
 
 @pytest.fixture(params=["local", "nats"])

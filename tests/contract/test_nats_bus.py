@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+import uvloop
 
 from rockdove.bus import NEWS_BYTES
 from rockdove.bus.nats import link
@@ -56,7 +57,7 @@ def configured(directory: Path, text: str) -> tuple[str, str]:
 
 
 def play(scenario: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(scenario)
+    uvloop.run(scenario)  # as servers do
 
 
 async def hear_each_other(one: Node, other: Node) -> None:

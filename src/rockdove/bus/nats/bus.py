@@ -77,8 +77,11 @@ class NatsBus:
         attempt = 0
         while True:
             for server in random.sample(self._servers, len(self._servers)):
-                if await self._serve(server, tried):
-                    attempt = 0
+                try:
+                    if await self._serve(server, tried):
+                        attempt = 0
+                except Exception:
+                    self._log.exception("bus_failed", server=server.address)
                 tried.set()
                 bound = min(RETRY_CAP_SECONDS, RETRY_SECONDS * 2.0**attempt)
                 await asyncio.sleep(bound * random.random())  # noqa: S311 - only spreads the nodes

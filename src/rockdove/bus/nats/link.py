@@ -230,7 +230,7 @@ def _reason(error: Exception | None) -> str:
 
 
 async def _close(client: Client) -> None:
-    with suppress(OSError, Error):
+    with suppress(Exception):  # of a socket that is gone already, of which loops tell in their own ways
         async with asyncio.timeout(CLOSE_SECONDS):
             await client.close()
     _abort(client)
