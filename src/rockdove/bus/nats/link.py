@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol, cast
 
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error, MaxPayloadError
 from nats.protocol.parser import PERMISSIONS_ERR
@@ -64,6 +65,7 @@ class Link:
         """Use `open_link`."""
         self._client = client
         self._ears = _Ears(on_message)
+        self._no_queue: asyncio.Queue[Msg] = asyncio.Queue()
         self._tasks: set[asyncio.Task[None]] = set()
         self.lost = lost  # done when it is, with the reason
         self._keep(self._watch())
@@ -71,6 +73,8 @@ class Link:
     def subscribe(self, subject: str) -> Subscription | None:
         """Hear what is published there; None when the connection is lost."""
         subscription: Subscription | None = self._at_once(self._client.subscribe(subject, future=cast("Any", self._ears)))
+        if subscription is not None:
+            subscription._pending_queue = self._no_queue  # one for all: it is never used, and takes 3 KB
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
