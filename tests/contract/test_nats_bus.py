@@ -66,6 +66,10 @@ async def hear_each_other(one: Node, other: Node) -> None:
     await other.told(one)
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def fails_with(log: Lines, reason: str) -> None:
     """That was the reason, said once, with no secret, however often it was tried."""
     await until(lambda: "bus_unreachable" in log.names)
@@ -162,6 +166,7 @@ def test_a_frozen_server_blocks_nobody_and_what_waits_for_it_is_bounded(start_na
     async def scenario() -> None:
         log = Lines()
         async with nats_node(server.url, log) as node, nats_node(server.url) as other:
+            descriptors = open_descriptors()
             server.pause()
             before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
             start = time.monotonic()
@@ -183,6 +188,7 @@ def test_a_frozen_server_blocks_nobody_and_what_waits_for_it_is_bounded(start_na
             other.bus.ring("user.199", b"x")
             await other.told(node)
             assert node.heard == [("user.199", b"x")]
+            await until(lambda: open_descriptors() == descriptors)
 
     play(scenario())
 
@@ -208,6 +214,32 @@ def test_a_node_that_hears_too_slowly_holds_little_and_knows_that_it_missed_some
             assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib < 8 * UNSENT_BYTES // 1024
             await slow.until(lambda: slow.gaps == 1)
             await other.told(slow)
+
+    play(scenario())
+
+
+def test_settled_is_what_the_server_has_answered_for_after_it_was_told() -> None:
+    told: list[bytes] = []
+
+    async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"max_payload":1048576}\r\n')
+        async for line in reader:
+            told.append(line.split()[0])
+            if told[-1] == b"PING":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async def scenario() -> None:
+        server = await asyncio.start_server(listen, "127.0.0.1", 0)
+        async with server, nats_node(f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}") as node:
+            for _ in range(20):
+                told.clear()
+                others = asyncio.ensure_future(node.bus.settled())
+                await asyncio.sleep(0)
+                node.bus.attend("user.1")
+                await asyncio.gather(others, node.bus.settled())
+                assert told[told.index(b"SUB") :].count(b"PING") >= 1
+                node.bus.leave("user.1")
 
     play(scenario())
 

@@ -74,3 +74,21 @@ def test_a_node_that_is_removed_hears_nothing_and_is_not_waited_for() -> None:
         assert node.heard == []
 
     asyncio.run(scenario())
+
+
+def test_what_is_under_way_to_who_is_cut_off_is_lost() -> None:
+    async def scenario() -> None:
+        hub = Hub(lambda: (0, 10))
+        sender, hearer = (hub.join(LoopScheduler(asyncio.get_running_loop(), _fail), _pause) for _ in range(2))
+        node = Node(hearer)
+        hearer.attend("user.1")
+        sender.ring("user.1", b"x")
+        hearer.cut()
+        await asyncio.sleep(0.05)
+        assert node.heard == []
+        hearer.mend()
+        sender.ring("user.1", b"y")
+        await node.until(lambda: node.heard == [("user.1", b"y")] * 2)
+        assert node.gaps == 1
+
+    asyncio.run(scenario())

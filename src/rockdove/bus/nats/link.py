@@ -97,10 +97,7 @@ class Link:
         """Send what was not sent, within CLOSE_SECONDS, and let go."""
         for task in self._tasks:
             task.cancel()
-        if self.lost.done():
-            _abort(self._client)
-        else:
-            self.lost.set_result("closed")
+        self._lose("closed")
         await _close(self._client)
 
     async def _watch(self) -> None:
