@@ -110,7 +110,7 @@ class Link:
                 self._lose("the server does not answer")
 
     async def _two_pings(self) -> None:
-        """nats-py sends a ping at once, but what was asked before with the next turn of the loop: hence the second one."""
+        """Where much waits to be sent, a ping of nats-py overtakes what was asked before it: hence the second one."""
         await self._ping()
         await self._ping()
 
