@@ -112,6 +112,7 @@ def wait_for_routes(port: int, others: int) -> None:
 def test_nats_servers_find_each_other_and_pass_news_on_over_tls(servers: list[str], certificate: Certificate) -> None:
     async def pass_on() -> bytes:
         options: dict[str, Any] = {"user": "rockdove", "password": PASSWORD, "tls": client_tls(certificate)}
+        options["allow_reconnect"] = False
         first, last = [await nats.connect(f"tls://{address}", **options) for address in (servers[0], servers[-1])]
         heard = await last.subscribe("news")
         async with asyncio.timeout(DEADLINE_SECONDS), first, last:

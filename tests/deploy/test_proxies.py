@@ -12,7 +12,7 @@ from rockdove import BlockingClient
 from rockdove.wire import limits
 from tests.conftest import StartServer
 from tests.deploy.files import DEADLINE_SECONDS, adapted, needs, read
-from tests.deploy.ports import free_ports, wait_for_port
+from tests.deploy.ports import free_ports
 from tests.process import PASSWORD, add_users
 from tests.protocol.real import Certificate, client_tls
 
@@ -65,13 +65,23 @@ def through_haproxy(tmp_path: Path, certificate_with_key: Path, start_server: St
         places["maxconn 200000"] = "maxconn 100"
         file = adapted("haproxy/haproxy.cfg", tmp_path, places)
         environment = os.environ | {"CERTIFICATE": str(certificate_with_key)}
-        proxy = subprocess.Popen(["haproxy", "-db", "-f", file], env=environment, stdout=subprocess.DEVNULL)
-        try:
-            wait_for_port(tcp, proxy)
-            yield tcp, tls
-        finally:
-            proxy.kill()
-            proxy.wait()
+        command = ["haproxy", "-db", "-f", file]
+        with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as proxy:
+            try:
+                wait_until_down(proxy, {"nodes_tcp/node2", "nodes_tcp/node3"})
+                yield tcp, tls
+            finally:
+                proxy.kill()
+
+
+def wait_until_down(haproxy: subprocess.Popen[str], servers: set[str]) -> None:
+    """Until it has found out that it cannot use those. Raises AssertionError when it ends before."""
+    assert haproxy.stderr is not None
+    for line in haproxy.stderr:
+        servers = {server for server in servers if f"Server {server} is DOWN" not in line}
+        if not servers:
+            return
+    raise AssertionError(f"haproxy ended; {servers} were not down")
 
 
 @needs_haproxy

@@ -6,7 +6,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    path for folder in ("", "docs", "docs/decisions") for path in (ROOT / folder).glob("*.md") if not path.name.startswith(".")
+    path
+    for folder in ("", "docs", "docs/decisions", "deploy")
+    for path in (ROOT / folder).glob("*.md")
+    if not path.name.startswith(".")
 )
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
