@@ -4,6 +4,8 @@ import asyncio
 import signal
 import time
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
@@ -39,20 +41,34 @@ def test_sigterm_under_load_tells_every_client_and_loses_nothing(
     asyncio.run(scenario())
 
 
+def get(url: str) -> tuple[int, str]:
+    """Status and body of the answer."""
+    try:
+        with urlopen(url, timeout=DEADLINE_SECONDS) as answer:
+            return answer.status, answer.read().decode()
+    except HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
 def test_clients_are_moved_one_by_one_and_a_second_sigterm_moves_all(
     tmp_path: Path, start_server: StartServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ROCKDOVE_DRAIN_SECONDS", "3600")
     add_users(tmp_path, ["alice"])
-    server = start_server(tmp_path)
-    port = server.port()
+    server = start_server(tmp_path, "--http", "127.0.0.1:0")
+    port, http = server.port(), f"http://127.0.0.1:{server.port('http')}"
 
     async def scenario() -> None:
         clients = [await RawClient.connect(port) for _ in range(5)]
         for number, client in enumerate(clients):
             await client.login("alice", PASSWORD, device=f"device{number}")
+        server.wait_for_event("ready")
+        assert await asyncio.to_thread(get, f"{http}/readyz") == (200, "ready\n")
+        assert 'rockdove_sessions{state="live"} 5.0\n' in (await asyncio.to_thread(get, f"{http}/metrics"))[1]
         server.signal(signal.SIGTERM)
         await asyncio.to_thread(server.wait_for_event, "draining", lambda event: event["connections"] == 5)
+        assert await asyncio.to_thread(get, f"{http}/readyz") == (503, "not ready: the server stops\n")
         for client in clients:
             await client.ping()  # they are still served
         with pytest.raises(ConnectionRefusedError):

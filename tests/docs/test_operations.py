@@ -9,11 +9,14 @@ import subprocess
 import time
 import tomllib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jwt
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 import rockdove
 from rockdove import BlockingClient, Connected, MessageReceived
@@ -21,15 +24,19 @@ from rockdove.auth import app_token
 from rockdove.auth.password import COSTS
 from rockdove.cli.tenant import _settings as tenant_settings
 from rockdove.core import quota, retention
+from rockdove.core.figures import SECONDS, Histogram
 from rockdove.core.records import Tenant
 from rockdove.server import app
 from rockdove.server.config import Address, Config
+from rockdove.server.metrics import Metrics
 from rockdove.store.sqlite.search_index import SEARCH_INDEX
 from rockdove.wire import limits
 from tests.conftest import StartServer
 from tests.docs.commands import arguments, command, commands, options, parse
 from tests.docs.pages import blocks, read, section, table
 from tests.process import PASSWORD, ROCKDOVE, add_users
+from tests.protocol.storage import make_storage
+from tests.protocol.virtual import VirtualWorld
 
 PAGE = read("docs/operations.md")
 SOURCES = Path(rockdove.__file__).parent
@@ -130,6 +137,26 @@ def test_every_log_event_is_documented_with_its_level_and_fields() -> None:
     rows = table(section(PAGE, "Logs"), "event")
     written = {(unquoted(event), level, frozenset(re.findall(r"`(\w+)`", fields))) for event, level, fields, _ in rows}
     assert written == set(logged())
+
+
+# ---------------------------------------------------------------- metrics
+
+
+def test_every_metric_is_documented_with_its_labels(tmp_path: Path) -> None:
+    with closing(VirtualWorld(make_storage("memory", tmp_path))) as world:
+        world.connect().login("alice")
+        listener: Any = SimpleNamespace(connections=set(), refused=0)
+        pulse: Any = SimpleNamespace(lag=Histogram(SECONDS))
+        text = Metrics(world.node, {"tcp": listener}, pulse).text().decode()
+    told = set()
+    for family in text_string_to_metric_families(text):
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        told.add((name, frozenset(labels)))
+    rows = table(section(PAGE, "Metrics"), "metric")
+    written = {(unquoted(name), frozenset(re.findall(r"`(\w+)`", labels))) for name, labels, _ in rows}
+    assert written == {(name, labels) for name, labels in told if name.startswith("rockdove_")}
+    assert f"has not answered for {app.SILENT_SECONDS:.0f} s" in section(PAGE, "Health")
 
 
 # ---------------------------------------------------------------- numbers

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
 from rockdove.core.records import Batch, Change, Draft
@@ -24,8 +25,11 @@ RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that 
 class GroupCommit:
     """The one place where things become durable; of a store with several lanes, one for each."""
 
-    def __init__(self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log, lane: int = 0) -> None:
+    def __init__(
+        self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log, figures: Figures, lane: int = 0
+    ) -> None:
         self._lane = lane
+        self.figures = figures
         self._store = store
         self._scheduler = scheduler
         self._msgids = msgids
@@ -36,16 +40,22 @@ class GroupCommit:
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
         self._armed = False
-        self._unavailable = False  # the store refused the last batch
+        self.unavailable = False  # the store refused the last batch
         self.stored = 0  # messages since the start, those of changes not counted
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
+        self._began = 0.0  # the commit that is under way
         self._touched: list[Outbound] = []
         self.on_message: Callable[[Draft, int], None] = _unset  # durable, or refused: answer and fan out
         self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
         self.on_failure: Callable[[StoreFailed], None] = _unset  # the node must stop
+
+    @property
+    def under_way(self) -> bool:
+        """Whether a batch is with the store."""
+        return self._committing is not None
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
@@ -132,6 +142,7 @@ class GroupCommit:
         if not batch:
             self._done(None)
             return
+        self._began = self.figures.clock()
         try:
             self._store.commit(batch, self._done)
         except Exception as error:
@@ -145,8 +156,8 @@ class GroupCommit:
         batch, then, acked = self._committing
         self._committing = None
         if error is None:
-            if self._unavailable and batch:
-                self._unavailable = False
+            if self.unavailable and batch:
+                self.unavailable = False
                 self._log.info("store_available")
             self._settle(batch, acked)
         elif isinstance(error, StoreUnavailable):
@@ -162,6 +173,10 @@ class GroupCommit:
     def _settle(self, batch: Batch, acked: dict[Stream, None]) -> None:
         on_message, now_ms = self.on_message, self._scheduler.now_ms()
         self.stored += len(batch.messages)
+        if batch:
+            self.figures.commit_seconds.add(self.figures.clock() - self._began)
+            self.figures.commit_messages.add(len(batch.messages) + len(batch.changes))
+            self.figures.cursors += len(acked)
         for messages, change in batch.steps():
             for draft in messages:
                 try:
@@ -182,8 +197,9 @@ class GroupCommit:
             self._log.exception("work_failed")
 
     def _put_back(self, batch: Batch, acked: dict[Stream, None], error: StoreUnavailable) -> None:
-        if not self._unavailable:  # said once, not with every try
-            self._unavailable = True
+        self.figures.commits_refused += 1
+        if not self.unavailable:  # said once, not with every try
+            self.unavailable = True
             self._log.warning("store_unavailable", reason=str(error))
         for messages, change in batch.steps():
             for draft in messages:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreFailed
+from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
 from rockdove.core.records import Change, Draft
@@ -18,7 +19,8 @@ class Lanes:
     """All group commits of a node."""
 
     def __init__(self, store: Store, scheduler: Scheduler, msgids: MsgidSource, log: Log) -> None:
-        self._lanes = [GroupCommit(store, scheduler, msgids, log, lane) for lane in range(store.lanes)]
+        self.figures = Figures()
+        self._lanes = [GroupCommit(store, scheduler, msgids, log, self.figures, lane) for lane in range(store.lanes)]
 
     def of(self, user: int) -> GroupCommit:
         """The lane of a user's sessions."""
@@ -44,6 +46,16 @@ class Lanes:
     def stored(self) -> int:
         """Messages since the start, those of changes not counted."""
         return sum(lane.stored for lane in self._lanes)
+
+    @property
+    def under_way(self) -> int:
+        """Batches that are with the store."""
+        return sum(lane.under_way for lane in self._lanes)
+
+    @property
+    def unavailable(self) -> bool:
+        """Whether the store has refused the last batch of some lane."""
+        return any(lane.unavailable for lane in self._lanes)
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""

@@ -26,6 +26,7 @@ class Neighbours:
         self._describe = describe
         self._log = log
         self._waits = False  # the store did not take the last beat
+        self.beats = 0  # that the store has taken, since the start
         self.living: dict[int, NodeState] = {}  # the others, by number
         self.on_gone: Callable[[int], None] = lambda _: None  # a node that was living is not any more
 
@@ -46,6 +47,7 @@ class Neighbours:
                 self._log.warning("beat_waits", reason=str(error))
             return
         self._waits = False
+        self.beats += 1
         before, self.living = self.living, {state.number: state for state in states if state.number != self.number}
         for number in self.living.keys() - before.keys():
             self._log.info("node_joined", node=number, name=self.living[number].name)

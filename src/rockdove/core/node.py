@@ -108,7 +108,8 @@ class Node:
         presence = self._presence
         registry.on_change = presence.note
         typing = TypingNews(registry, fanout, self.scheduler, self._ring)
-        self.cluster.join(Hearing(registry, fanout, presence, typing, self.scheduler, self.log))
+        self._hearing = Hearing(registry, fanout, presence, typing, self.scheduler, self.log)
+        self.cluster.join(self._hearing)
         services: dict[int, Service] = {
             pb.CONTACT: ContactService(store, directory, registry, fanout, presence, frame_bytes),
             pb.GROUP: GroupService(
@@ -175,6 +176,23 @@ class Node:
         )
         return codec.frame(pb.Command(version=1, conack=ack))
 
+    # -- figures
+
+    @property
+    def bus_connected(self) -> bool:
+        """Whether rings go out to other nodes."""
+        return self._bus is not None and self._bus.connected
+
+    @property
+    def rings_sent(self) -> int:
+        """To other nodes, since the start."""
+        return self._ring.sent if self._ring is not None else 0
+
+    @property
+    def rings_received(self) -> int:
+        """Of other nodes, since the start."""
+        return self._hearing.heard
+
     # -- the way back from the store
 
     def _stored(self, draft: Draft, now_ms: int) -> None:
@@ -211,7 +229,7 @@ class Node:
             number=self.neighbours.number,
             status=NodeStatus.DRAINING if self.draining else NodeStatus.READY,
             connections=len(self.registry),
-            bus_connected=self._bus is not None and self._bus.connected,
+            bus_connected=self.bus_connected,
         )
 
     def _beat(self) -> None:

@@ -7,6 +7,7 @@ import resource
 import secrets
 import signal
 import sqlite3
+import time
 from collections.abc import Coroutine
 from contextlib import ExitStack, suppress
 from typing import Any, Final
@@ -20,6 +21,8 @@ from rockdove.core.node import Node
 from rockdove.core.ports import Log
 from rockdove.core.settings import DAY_MS, Settings
 from rockdove.server.config import Address, Config
+from rockdove.server.metrics import Metrics
+from rockdove.server.pulse import Pulse
 from rockdove.server.scheduler import LoopScheduler
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import lock_for_serving, open_database
@@ -31,6 +34,7 @@ from rockdove.transport.tcp import Listener
 RESERVED_FILES: Final = 64  # descriptors kept for the database, listeners and connections being refused
 FAREWELL_SECONDS: Final = 3.0  # for clients to read their last frame
 STORE_SECONDS: Final = 1.0  # for what the store has not answered when they have gone
+SILENT_SECONDS: Final = 10.0  # of a shared store, after which no new clients should come here
 GARBAGE_THRESHOLDS: Final = (50_000, 20, 1_000)  # a session's objects live long: full collections are rare
 
 
@@ -68,8 +72,8 @@ class _Server:
         self._over = asyncio.Event()  # everything is stored, or nothing will be any more
         self._exit_code = 0
         self._node: Node | None = None
-        self._ready = False
-        self._listeners: list[Listener] = []
+        self._obstacle = "the server starts"  # to taking connections
+        self._listeners: dict[str, Listener] = {}  # by transport
         self._max_connections = config.max_connections or _open_files_limit() - RESERVED_FILES
 
     async def serve(self) -> int:
@@ -86,16 +90,17 @@ class _Server:
                 self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log
             )
             node.commit.on_failure(self._failed)
+            node.commit.figures.clock = time.perf_counter
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._signalled)
             http = await self._listen(node)
             node.start()
             gc.freeze()
             gc.set_threshold(*GARBAGE_THRESHOLDS)
-            self._ready = True
+            self._obstacle = ""
             self._log.info("ready", data=str(self._config.data), max_connections=self._max_connections)
             await self._stop.wait()
-            self._ready = False
+            self._obstacle = "the server stops"
             await self._drain(node)
             if http is not None:
                 await http.stop()
@@ -120,19 +125,26 @@ class _Server:
         config = self._config
         http = None
         if config.http is not None:
-            http = HttpServer(health_app(lambda: self._ready), *config.http)
+            pulse = Pulse(lambda: node.neighbours.beats)
+            metrics = Metrics(node, self._listeners, pulse)
+            http = HttpServer(health_app(lambda: self._unready(node, pulse), metrics.text), *config.http)
             await self._start("http", config.http, http.start())
         if config.tcp is not None:
-            listener = self._listener(node)
+            listener = self._listener("tcp", node)
             await self._start("tcp", config.tcp, listener.start(*config.tcp))
         if config.tls is not None:
-            listener = self._listener(node)
+            listener = self._listener("tls", node)
             await self._start("tls", config.tls, listener.start(*config.tls, config.tls_context()))
         return http
 
-    def _listener(self, node: Node) -> Listener:
-        listener = Listener(node, self._has_room)
-        self._listeners.append(listener)
+    def _unready(self, node: Node, pulse: Pulse) -> str:
+        """Why no new clients should be sent here; empty if they should."""
+        if not self._obstacle and node.store.shared and pulse.silent_seconds > SILENT_SECONDS:
+            return f"the database has not answered for {pulse.silent_seconds:.0f} s"
+        return self._obstacle
+
+    def _listener(self, transport: str, node: Node) -> Listener:
+        listener = self._listeners[transport] = Listener(node, self._has_room)
         return listener
 
     async def _start(self, transport: str, address: Address, starting: Coroutine[Any, Any, int]) -> None:
@@ -148,7 +160,7 @@ class _Server:
         return self._connections() < self._max_connections
 
     def _connections(self) -> int:
-        return sum(len(listener.connections) for listener in self._listeners)
+        return sum(len(listener.connections) for listener in self._listeners.values())
 
     # -- stopping
 
@@ -175,7 +187,7 @@ class _Server:
             self._log.exception("work_failed")
 
     async def _drain(self, node: Node) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             listener.stop()
         seconds = self._config.drain_seconds or 0
         if not self._exit_code:
@@ -188,7 +200,7 @@ class _Server:
             with suppress(TimeoutError):  # a store that does not answer: nobody was told that anything is stored there
                 async with asyncio.timeout(STORE_SECONDS):
                     await self._over.wait()
-        for listener in self._listeners:
+        for listener in self._listeners.values():
             for connection in list(listener.connections):
                 connection.abort()
 

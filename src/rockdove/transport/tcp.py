@@ -26,6 +26,7 @@ class Listener:
         self._admit = admit
         self._server: asyncio.Server | None = None
         self.connections: set[Connection] = set()
+        self.refused = 0  # for want of room, since the start
 
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; returns the port, which matters when port 0 was asked for. Raises OSError."""
@@ -42,7 +43,9 @@ class Listener:
             self._server.close()
 
     def _accept(self) -> "Connection":
-        return Connection(self._node, self.connections, full=not self._admit())
+        full = not self._admit()
+        self.refused += full
+        return Connection(self._node, self.connections, full=full)
 
 
 class Connection(asyncio.Protocol):

@@ -7,6 +7,7 @@ import pytest
 from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, GroupCommit
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
+from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.records import EVERYTHING, Batch, Change, Draft, single_conversation
 from rockdove.core.registry import Inbox
@@ -46,7 +47,7 @@ class Bench:
         self.clock = Clock(self.journal.fault)
         self.disk = Disk()
         self.happened: list[str] = []
-        self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal)  # type: ignore[arg-type]
+        self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal, Figures())  # type: ignore[arg-type]
         self.commit.on_message = lambda draft, _: self.happened.append(f"stored {draft.seqid}")
         self.commit.on_change = lambda change, _: self.happened.append(f"changed {change.rule}")
         self.commit.on_refused = lambda draft: self.happened.append(f"refused {draft.seqid}")

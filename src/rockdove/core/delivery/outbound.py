@@ -105,6 +105,7 @@ class Outbound:
                     self.skip(stream, seq)
                     return
                 if window.room > 0 and not self.paused:
+                    self.commit.figures.pushes += 1
                     if window.push(stream, seq, msgid, sender != self.user, now_ms):
                         self._check_by(stream.repush_ms)
                     self.write(frame)
@@ -121,6 +122,7 @@ class Outbound:
 
     def push(self, stream: Stream, seq: int, msgid: int, record: bytes, sender: int, now_ms: int) -> None:
         """A message of the backlog."""
+        self.commit.figures.pushes += 1
         if self.window.push(stream, seq, msgid, sender != self.user, now_ms):
             self._check_by(stream.repush_ms)
         self._frames.append(codec.push(record, msgid))

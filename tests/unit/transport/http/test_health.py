@@ -9,19 +9,19 @@ from rockdove.transport.http.health import health_app
 
 
 async def get(port: int, path: str) -> tuple[int, str]:
-    """Status and the whole head of the answer to one GET."""
+    """Status and the whole answer to one GET, in lower case."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
     answer = (await asyncio.wait_for(reader.read(), 60)).decode()
     writer.close()
-    return int(answer.split()[1]), answer.partition("\r\n\r\n")[0].lower()
+    return int(answer.split()[1]), answer.lower()
 
 
-def served(scenario: Callable[[int], Awaitable[None]], ready: Callable[[], bool]) -> None:
+def served(scenario: Callable[[int], Awaitable[None]], obstacle: Callable[[], str] = lambda: "") -> None:
     """Run `scenario` with the port of a server, in the same event loop."""
 
     async def serve() -> None:
-        server = HttpServer(health_app(ready), "127.0.0.1", 0)
+        server = HttpServer(health_app(obstacle, lambda: b"figures 1\n"), "127.0.0.1", 0)
         port = await server.start()
         try:
             await scenario(port)
@@ -32,26 +32,28 @@ def served(scenario: Callable[[int], Awaitable[None]], ready: Callable[[], bool]
 
 
 def test_readiness_comes_and_goes_while_the_process_lives() -> None:
-    state = [False]
+    obstacle = ["the server starts"]
 
     async def scenario(port: int) -> None:
         assert (await get(port, "/healthz"))[0] == 200
         assert (await get(port, "/readyz"))[0] == 503
-        state[0] = True
+        obstacle[0] = ""
         assert (await get(port, "/readyz"))[0] == 200
-        state[0] = False
-        assert (await get(port, "/readyz"))[0] == 503
+        obstacle[0] = "the server stops"
+        status, answer = await get(port, "/readyz")
+        assert status == 503
+        assert answer.endswith("not ready: the server stops\n")
         assert (await get(port, "/healthz"))[0] == 200
         assert (await get(port, "/other"))[0] == 404
 
-    served(scenario, lambda: state[0])
+    served(scenario, lambda: obstacle[0])
 
 
 def test_answers_do_not_tell_what_serves_them() -> None:
     async def scenario(port: int) -> None:
         assert "\r\nserver:" not in (await get(port, "/healthz"))[1]
 
-    served(scenario, lambda: True)
+    served(scenario)
 
 
 def test_signals_are_left_alone() -> None:
@@ -63,14 +65,14 @@ def test_signals_are_left_alone() -> None:
         assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == inside
         assert inside[1] == before[1]
 
-    served(scenario, lambda: True)
+    served(scenario)
 
 
 def test_a_port_in_use_is_an_os_error_and_a_stopped_server_frees_it() -> None:
     async def scenario() -> None:
-        first = HttpServer(health_app(lambda: True), "127.0.0.1", 0)
+        first = HttpServer(health_app(lambda: "", bytes), "127.0.0.1", 0)
         port = await first.start()
-        second = HttpServer(health_app(lambda: True), "127.0.0.1", port)
+        second = HttpServer(health_app(lambda: "", bytes), "127.0.0.1", port)
         try:
             await second.start()
         except OSError:
@@ -79,8 +81,18 @@ def test_a_port_in_use_is_an_os_error_and_a_stopped_server_frees_it() -> None:
             raise AssertionError("two servers on one port")
         await second.stop()  # harmless
         await first.stop()
-        third = HttpServer(health_app(lambda: True), "127.0.0.1", port)
+        third = HttpServer(health_app(lambda: "", bytes), "127.0.0.1", port)
         assert await third.start() == port
         await third.stop()
 
     asyncio.run(scenario())
+
+
+def test_metrics_are_text_for_prometheus() -> None:
+    async def scenario(port: int) -> None:
+        status, answer = await get(port, "/metrics")
+        assert status == 200
+        assert "content-type: text/plain; version=0.0.4; charset=utf-8\r\n" in answer
+        assert answer.endswith("\r\n\r\nfigures 1\n")
+
+    served(scenario)
