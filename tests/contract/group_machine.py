@@ -347,6 +347,8 @@ class GroupMachine(RuleBasedStateMachine):
         memberships = [(model.groups[c], model.members[c, user]) for c in model.groups_of(user)]
         assert list(await store.groups(user, 0, EVERYTHING)) == memberships
         assert list(await store.groups(user, 1, 1)) == [pair for pair in memberships if pair[0].conversation > 1][:1]
+        pairs = [(user, peer) for peer in model.names]
+        assert await store.contacts_between(pairs) == {pair: model.contacts.get(pair, Contact(*pair)) for pair in pairs}
         roster = [(model.names[contact.peer], contact) for contact in model.roster(user)]
         assert list(await store.contacts(user, 0, EVERYTHING)) == roster
         assert list(await store.contacts(user, 2, 1)) == [pair for pair in roster if pair[1].version > 2][:1]

@@ -1,6 +1,6 @@
 """Everything that the core asks of the outside."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from typing import Any, Protocol
 
 from rockdove.core.records import (
@@ -190,6 +190,9 @@ class Store(View, Protocol):
 
     async def contacts(self, user: int, since: int, limit: int) -> Sequence[tuple[str, Contact]]:
         """The user's contacts with a version above `since`, by version, with the names of the others."""
+
+    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
+        """`contact` of many (user, peer) pairs at once."""
 
     async def friends(self, user: int) -> Sequence[int]:
         """Who is FRIEND in the user's list, and not blocked there."""

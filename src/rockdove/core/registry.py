@@ -27,9 +27,10 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_groups", "_inboxes", "_versions", "on_change", "on_interest")
+    __slots__ = ("_count", "_groups", "_inboxes", "_versions", "on_change", "on_interest")
 
     def __init__(self) -> None:
+        self._count = 0  # sessions
         self._inboxes: dict[int, Inbox] = {}
         self._groups: dict[int, dict[int, Inbox]] = {}  # by conversation, by user: who is here
         self._versions: dict[int, int] = {}  # of these groups: `_groups` is right as of that Group.version
@@ -37,7 +38,7 @@ class Registry:
         self.on_interest: Callable[[str, bool], None] = lambda *_: None  # there is now, or no more, somebody here
 
     def __len__(self) -> int:
-        return sum(len(inbox.sessions) for inbox in self._inboxes.values())
+        return self._count
 
     def __iter__(self) -> Iterator["Session"]:
         for inbox in list(self._inboxes.values()):
@@ -62,6 +63,7 @@ class Registry:
             inbox = self._inboxes[user] = Inbox(user, name)
             self.on_interest(user_topic(user), True)
         inbox.sessions.append(session)
+        self._count += 1
         self.on_change(user)
         return inbox
 
@@ -71,6 +73,7 @@ class Registry:
         if inbox is None or session not in inbox.sessions:
             return
         inbox.sessions.remove(session)
+        self._count -= 1
         if not inbox.sessions:
             del self._inboxes[user]
             self.on_interest(user_topic(user), False)

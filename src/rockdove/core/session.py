@@ -29,6 +29,7 @@ Route = tuple[int, Permit | None]  # a conversation, and what each message to it
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
 LINGER_MS: Final = 2_000  # for the last frame to leave
+NO_STORE: Final = "the server cannot use its store now: try again later"
 OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
 NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
 
@@ -237,7 +238,7 @@ class Session:
         except Refusal as refusal:
             self._refuse(refusal)
         except StoreUnavailable:
-            self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new user now: try again later"))
+            self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
@@ -266,7 +267,7 @@ class Session:
         try:
             device = await node.cluster.open_device(user.id, connect.device, display_text(connect.client), now_ms)
         except StoreUnavailable:
-            self._refuse(Refusal(pb.UNAVAILABLE, "the server cannot store a new device now: try again later"))
+            self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
             return
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
@@ -298,6 +299,9 @@ class Session:
             await node.seating.seat(self.outbound.inbox)
             await self.look()
             await node.standing.recheck(self)  # the account may have changed while the password was being checked
+        except StoreUnavailable:
+            self.end(pb.SERVER_SHUTDOWN, NO_STORE)
+            return
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
@@ -373,7 +377,9 @@ class Session:
                 self._look_due = False
                 await self.look()
                 if self._node.store.shared:
-                    await self._node.standing.recheck(self)  # the ring that tells of it may have been missed
+                    await self._node.standing.recheck_device(self)  # the ring that tells of it may have been missed
+        except StoreUnavailable:
+            pass  # the next heartbeat looks
         finally:
             self._looking = False
 

@@ -25,12 +25,17 @@ class Standing:
     async def recheck(self, session: Session) -> None:
         """End the session if its user or device may no longer be here. Raises StoreUnavailable."""
         user = await self._accounts.user_by_id(session.user)
-        device = await self._store.device(session.user, session.device_name)
-        if user is None or device is None or user.state != UserState.ACTIVE:
+        if user is None or user.state != UserState.ACTIVE:
             session.end(pb.KICKED, "an administrator ended this account's sessions")
         elif user.credential_version != session.credential_version:
             session.end(pb.TOKEN_EXPIRED, "the password was changed: log in again")
-        elif device.kicked_ms != session.kicked_ms:
+        else:
+            await self.recheck_device(session)
+
+    async def recheck_device(self, session: Session) -> None:
+        """End the session if its device may no longer be here, or is somewhere else. Raises StoreUnavailable."""
+        device = await self._store.device(session.user, session.device_name)
+        if device is None or device.kicked_ms != session.kicked_ms:
             session.end(pb.KICKED, "this device was signed out by another device of the user")
         elif device.login != session.login:
             session.end(pb.REPLACED, REPLACED)

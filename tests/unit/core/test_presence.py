@@ -72,6 +72,9 @@ class Roster:
             await self.gate
         return found
 
+    async def contacts_between(self, pairs: Any) -> dict[tuple[int, int], Contact]:
+        return {pair: await self.contact(*pair) for pair in pairs}
+
     async def friends(self, user: int) -> list[int]:
         self._read()
         sides = [self.side(user, peer) for peer in NAMES if peer != user]

@@ -10,7 +10,7 @@ from rockdove.core.errors import StoreUnavailable
 from rockdove.core.neighbours import Neighbours
 from rockdove.core.ports import Scheduler, Store
 from rockdove.core.registry import Registry
-from rockdove.core.rules.contact import Sides, see_each_other, sees
+from rockdove.core.rules.contact import Sides, see_each_other
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 
@@ -278,13 +278,13 @@ class PresenceNews:
     async def _look_at_pairs(self, limit: int) -> int:
         """Those who see the other are told with this part; says how many looks it took."""
         pairs = list(islice(self._pairs, limit))
+        try:
+            sides = await self._store.contacts_between({side for who, whom in pairs for side in ((who, whom), (whom, who))})
+        except StoreUnavailable:
+            return limit  # in the next part again
         for who, whom in pairs:
-            try:
-                visible = await sees(self._store, whom, who)
-            except StoreUnavailable:
-                continue  # in the next part again
             item = self._pairs.pop((who, whom), None)
-            if item is not None and visible:  # else it was withdrawn meanwhile
+            if item is not None and see_each_other(sides[who, whom], sides[whom, who]):  # None: withdrawn meanwhile
                 self._news.setdefault(whom, {})[who] = item
         return len(pairs)
 

@@ -1,6 +1,6 @@
 """Contacts in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rockdove.core.ports import Accounts
 from rockdove.core.records import Contact, ContactState
@@ -36,6 +36,9 @@ class MemoryContacts:
             assert peer is not None
             found.append((peer.name, contact))
         return found
+
+    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
+        return {pair: await self.contact(*pair) for pair in pairs}
 
     async def friends(self, user: int) -> Sequence[int]:
         return [c.peer for c in self._list(user) if c.state is ContactState.FRIEND and not c.blocked]

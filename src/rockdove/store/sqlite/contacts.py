@@ -1,7 +1,7 @@
 """Contacts in the SQLite file."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import Contact, ContactState, PutContact
@@ -52,6 +52,9 @@ class Contacts(Tables):
             (user, since, limit),
         )
         return [(name, _contact(row)) for name, *row in rows]
+
+    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
+        return {pair: await self.contact(*pair) for pair in pairs}
 
     async def friends(self, user: int) -> Sequence[int]:
         rows = self._connection.execute(
