@@ -13,11 +13,16 @@ RESYNC_STEP: Final = 0.1  # seconds: a clock that was set is followed this slowl
 class LoopScheduler:
     """`core.ports.Scheduler` on asyncio."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Exception], None]) -> None:
-        """`on_error` gets what spawned work lets escape."""
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Exception], None], *, at_once: bool = True) -> None:
+        """`on_error` gets what spawned work lets escape.
+
+        `at_once`: work starts when it is spawned, outside of any task. There asyncio has no timeouts: not for a store on the
+        network, whose work would wait anyway.
+        """
         self._loop = loop
         self._on_error = on_error
         self._tasks: set[asyncio.Task[None]] = set()
+        self._at_once = at_once
         self._offset = time.time() - loop.time()
         loop.call_later(RESYNC_SECONDS, self._resync)
 
@@ -31,7 +36,10 @@ class LoopScheduler:
         return int((self._loop.time() + self._offset) * 1000)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run `work` at once, as far as it gets without waiting; a task is made only for the rest."""
+        """Run `work`: at once, as far as it gets without waiting, and a task is made only for the rest; or all in a task."""
+        if not self._at_once:
+            self._keep(work)
+            return
         try:
             waits_for = work.send(None)
         except StopIteration:
@@ -39,7 +47,10 @@ class LoopScheduler:
         except Exception as error:
             self._on_error(error)
             return
-        task = self._loop.create_task(self._finish(_resume(work, waits_for)))
+        self._keep(_resume(work, waits_for))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(self._finish(work))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
