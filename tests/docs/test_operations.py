@@ -34,6 +34,7 @@ from rockdove.wire import limits
 from tests.conftest import StartServer
 from tests.docs.commands import arguments, command, commands, options, parse
 from tests.docs.pages import blocks, read, section, table
+from tests.engines.postgres import PostgresServer, binaries
 from tests.process import PASSWORD, ROCKDOVE, add_users
 from tests.protocol.storage import make_storage
 from tests.protocol.virtual import VirtualWorld
@@ -58,12 +59,13 @@ def settings() -> list[list[str]]:
 
 def test_every_setting_is_documented_with_its_variable_and_flag() -> None:
     flags = options(command("serve"))
-    expected = {name: (f"ROCKDOVE_{name.upper()}", f"--{name}" if f"--{name}" in flags else "") for name in Config.model_fields}
+    called = {name: f"--{name.replace('_', '-')}" for name in Config.model_fields}
+    expected = {name: (f"ROCKDOVE_{name.upper()}", flag if flag in flags else "") for name, flag in called.items()}
     assert {name: (variable, flag) for name, variable, flag, *_ in settings()} == expected
 
 
 def test_the_documented_defaults_hold() -> None:
-    written = {name: default for name, _, _, default, _ in settings() if name != "data"}
+    written = {name: default for name, _, _, default, _ in settings() if name not in {"data", "node_name"}}
     none = {"tls": "off"}
     assert written == {
         name: none.get(name, "none") if default is None else str(default)
@@ -135,7 +137,11 @@ def logged() -> Iterator[tuple[str, str, frozenset[str]]]:
 
 def test_every_log_event_is_documented_with_its_level_and_fields() -> None:
     rows = table(section(PAGE, "Logs"), "event")
-    written = {(unquoted(event), level, frozenset(re.findall(r"`(\w+)`", fields))) for event, level, fields, _ in rows}
+    written = {
+        (event, level, frozenset(re.findall(r"`(\w+)`", fields)))
+        for events, level, fields, _ in rows
+        for event in re.findall(r"`(\w+)`", events)
+    }
     assert written == set(logged())
 
 
@@ -236,19 +242,19 @@ def test_what_is_said_of_the_claims_holds(shop: Tenant) -> None:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Callable[[str], None]:
+def shell(tmp_path: Path) -> Callable[..., None]:
     """Runs scripts of the page on the data directory tmp_path/data, with the backup in tmp_path/backup.db."""
-    path = f"{ROCKDOVE.parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(ROCKDOVE.parent), str(binaries()), os.environ["PATH"]])
     environment = {"PATH": path, "ROCKDOVE_DATA": str(tmp_path / "data"), "BACKUP": str(tmp_path / "backup.db")}
 
-    def run(script: str) -> None:
-        subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment, check=True, timeout=60)
+    def run(script: str, **added: str) -> None:
+        subprocess.run(["bash", "-euo", "pipefail", "-c", script], env=environment | added, check=True, timeout=60)
 
     return run
 
 
 def test_after_a_backup_is_restored_clients_get_every_new_message(
-    tmp_path: Path, start_server: StartServer, shell: Callable[[str], None]
+    tmp_path: Path, start_server: StartServer, shell: Callable[..., None]
 ) -> None:
     backup, restore = blocks(section(PAGE, "Backup and restore"), "sh")
     data = tmp_path / "data"
@@ -287,3 +293,26 @@ def test_after_a_backup_is_restored_clients_get_every_new_message(
         assert received(bob, "after") in (["after"], ["before", "after"])  # acks of the last 50 ms were not in the backup
     assert (data / "rockdove.db").stat().st_mode & 0o777 == 0o600
     assert (tmp_path / "backup.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_copy_of_a_shared_database_is_restored_with_another_epoch(
+    postgres: PostgresServer, store: str, shell: Callable[..., None]
+) -> None:
+    _, _, backup, restore = blocks(section(PAGE, "Several machines"), "sh")
+
+    def settings(name: str) -> dict[str, str]:
+        return dict(
+            line.split("|") for line in postgres.sql("SELECT name, encode(value, 'hex') FROM setting", name).splitlines()
+        )
+
+    shell("echo alice:secret | rockdove user add --from-file -", ROCKDOVE_STORE=store)
+    shell(backup, ROCKDOVE_STORE=store)
+    name = postgres.create_database()
+    shell(restore, ROCKDOVE_STORE=postgres.dsn(name))
+    assert postgres.sql("SELECT name FROM account", name) == "alice"
+    before, after = settings(store.rpartition("/")[2]), settings(name)
+    assert before["signing_key"] == after["signing_key"]
+    assert len(before["epoch"]) == len(after["epoch"]) == 16
+    assert before["epoch"] != after["epoch"]
+    shell("rockdove user list", ROCKDOVE_STORE=postgres.dsn(name))
+    postgres.drop_database(name)

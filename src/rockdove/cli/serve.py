@@ -8,12 +8,20 @@ import typer
 from rockdove.cli.errors import CommandError, wrong_usage
 from rockdove.server.config import ConfigError, load_config
 from rockdove.server.log import configure_log
-from rockdove.store.sqlite.database import DataDirectoryError
+from rockdove.store import StoreError
 
 
 def serve(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in TOML; options given here win.")] = None,
     data: Annotated[Path | None, typer.Option(metavar="DIR", help="The data directory, made when it is missing.")] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Use a PostgreSQL database, which nodes can share, in place of the directory."),
+    ] = None,
+    bus: Annotated[str | None, typer.Option(metavar="URL,URL…", help="NATS servers, by which nodes hear each other.")] = None,
+    node_name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What this node is called among the others [the host's name].")
+    ] = None,
     tcp: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Listen for clients, or off [127.0.0.1:5181].")] = None,
     tls: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Listen for clients in TLS, or off [off].")] = None,
     cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS with its chain, PEM.")] = None,
@@ -23,7 +31,17 @@ def serve(
     ] = None,
 ) -> int:
     """Run the server until SIGTERM or Ctrl-C. Every setting can also be given as ROCKDOVE_NAME in the environment."""
-    flags = {"data": data, "tcp": tcp, "tls": tls, "cert": cert, "key": key, "http": http}
+    flags = {
+        "data": data,
+        "store": store,
+        "bus": bus,
+        "node_name": node_name,
+        "tcp": tcp,
+        "tls": tls,
+        "cert": cert,
+        "key": key,
+        "http": http,
+    }
     try:
         settings = load_config(config, flags)
         configure_log(settings.log_format, settings.log_level)
@@ -32,5 +50,5 @@ def serve(
         raise wrong_usage(str(error)) from None
     try:
         return run(settings)
-    except (DataDirectoryError, StartError) as error:
+    except (StoreError, StartError) as error:
         raise CommandError(str(error)) from None

@@ -9,24 +9,25 @@ import signal
 import sqlite3
 import time
 from collections.abc import Coroutine
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
 from typing import Any, Final
 
 import structlog
 import uvloop
 
 from rockdove.auth import TokenAuth
-from rockdove.core.errors import StoreFailed
+from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.node import Node
 from rockdove.core.ports import Log
+from rockdove.core.records import NodeState
 from rockdove.core.settings import DAY_MS, Settings
+from rockdove.server.bus import make_bus
 from rockdove.server.config import Address, Config
 from rockdove.server.metrics import Metrics
 from rockdove.server.pulse import Pulse
 from rockdove.server.scheduler import LoopScheduler
-from rockdove.store.sqlite.accounts import SqliteAccounts
-from rockdove.store.sqlite.database import lock_for_serving, open_database
-from rockdove.store.sqlite.store import SqliteStore
+from rockdove.server.storage import open_storage
 from rockdove.transport.http import HttpServer
 from rockdove.transport.http.health import health_app
 from rockdove.transport.tcp import Listener
@@ -45,15 +46,17 @@ class StartError(Exception):
 def run(config: Config) -> int:
     """Serve until SIGTERM or SIGINT. Returns the exit code: 0, or 1 after the store failed.
 
-    Raises DataDirectoryError and StartError.
+    Raises StoreError and StartError.
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_Server(config, structlog.get_logger()).serve())
+            return runner.run(_Server(config, structlog.get_logger("rockdove")).serve())
     except sqlite3.DatabaseError as error:
         raise StartError(
             f"the database in {config.data} cannot be read: {error}; look at the disk, or restore a backup"
         ) from None
+    except (StoreUnavailable, StoreFailed) as error:
+        raise StartError(str(error)) from None
 
 
 class Tokens:
@@ -77,28 +80,37 @@ class _Server:
         self._max_connections = config.max_connections or _open_files_limit() - RESERVED_FILES
 
     async def serve(self) -> int:
-        with ExitStack() as stack:
-            stack.enter_context(lock_for_serving(self._config.data))
-            connection = open_database(self._config.data)
-            store = SqliteStore(connection)
-            stack.callback(store.close)
-            accounts = SqliteAccounts(connection)
-            auth = TokenAuth(await accounts.signing_key(), self._config.resume_token_days)
+        async with AsyncExitStack() as stack:
+            storage = await stack.enter_async_context(open_storage(self._config))
+            auth = TokenAuth(await storage.accounts.signing_key(), self._config.resume_token_days)
             stack.callback(auth.close)
             loop = asyncio.get_running_loop()
+            bus = make_bus(self._config, storage.store.epoch, self._log)
             node = self._node = Node(
-                self._settings(), store, accounts, auth, LoopScheduler(loop, self._failed), Tokens(), self._log
+                self._settings(),
+                storage.store,
+                storage.accounts,
+                auth,
+                LoopScheduler(loop, self._failed, at_once=not storage.store.shared),
+                Tokens(),
+                self._log,
+                storage.nodes,
+                bus,
+                NodeState(0, self._config.node_name, version("rockdove"), time.time_ns() // 1_000_000),
             )
             node.commit.on_failure(self._failed)
             node.commit.figures.clock = time.perf_counter
             for number in (signal.SIGTERM, signal.SIGINT):
                 loop.add_signal_handler(number, self._signalled)
+            if bus is not None:
+                await bus.start()
+                stack.push_async_callback(bus.stop)
             http = await self._listen(node)
             node.start()
             gc.freeze()
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             self._obstacle = ""
-            self._log.info("ready", data=str(self._config.data), max_connections=self._max_connections)
+            self._log.info("ready", store=storage.place, max_connections=self._max_connections)
             await self._stop.wait()
             self._obstacle = "the server stops"
             await self._drain(node)

@@ -3,6 +3,7 @@
 import difflib
 import os
 import re
+import socket
 import ssl
 import tomllib
 from collections.abc import Mapping
@@ -11,8 +12,10 @@ from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from rockdove.bus.nats.server import Server, parse_servers, tls_context
+from rockdove.store.address import check_address
 from rockdove.store.sqlite.database import default_data_directory
-from rockdove.wire import limits
+from rockdove.wire import limits, names
 
 ENVIRONMENT_PREFIX: Final = "ROCKDOVE_"
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -49,8 +52,32 @@ def _path(value: object) -> object:
     return Path(value).expanduser() if isinstance(value, str) and value else value
 
 
+def _database(value: object) -> object:
+    """The address of a database. It holds a password: no error shows it."""
+    return value if value is None else check_address(value if isinstance(value, str) else "")
+
+
+def _servers(value: object) -> object:
+    """URLs with commas between them as servers. They hold passwords: no error shows them."""
+    if value is None or isinstance(value, tuple):
+        return value
+    try:
+        return parse_servers(value if isinstance(value, str) else "")
+    except ValueError as error:
+        raise ValueError(f"one of the servers {error}") from None
+
+
+def _name(value: object) -> object:
+    if not isinstance(value, str) or not names.is_name(value):
+        raise ValueError(f"{value!r} is not a legal name: use {names.RULE}")
+    return value
+
+
 Listen = Annotated[Address | None, BeforeValidator(_address)]
 File = Annotated[Path, BeforeValidator(_path)]
+Database = Annotated[str | None, BeforeValidator(_database)]
+Servers = Annotated[tuple[Server, ...] | None, BeforeValidator(_servers)]
+Name = Annotated[str, BeforeValidator(_name)]
 
 
 class Config(BaseModel):
@@ -59,6 +86,13 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     data: File = Field(default_factory=default_data_directory)
+    store: Database = Field(default=None, repr=False)  # None: the SQLite file in `data`
+    bus: Servers = None
+    bus_credentials: File | None = None  # as NATS makes them
+    bus_ca: File | None = None  # PEM; None: whom the system trusts
+    bus_cert: File | None = None  # PEM, with the chain
+    bus_key: File | None = None  # PEM, without a passphrase
+    node_name: Name = Field(default_factory=socket.gethostname)
     tcp: Listen = Address("127.0.0.1", 5181)
     tls: Listen = None
     cert: File | None = None  # PEM, with the chain
@@ -86,17 +120,27 @@ class Config(BaseModel):
             self.tls_context()
         elif self.cert or self.key:
             raise ValueError("cert and key are of no use without tls: set tls to HOST:PORT")
+        self._check_bus()
         return self
+
+    def _check_bus(self) -> None:
+        if self.bus and not self.store:
+            raise ValueError("bus is of no use without store: nodes hear each other only if they share a database")
+        given = [name for name in ("bus_credentials", "bus_ca", "bus_cert", "bus_key") if getattr(self, name)]
+        if given and not self.bus:
+            raise ValueError(f"{' and '.join(given)}: of no use without bus: set bus to nats://HOST:PORT")
+        for name in given:
+            _check_readable(name, getattr(self, name))
+        if bool(self.bus_cert) != bool(self.bus_key):
+            raise ValueError("bus_cert and bus_key belong together: set both, or none")
+        self.bus_tls_context()
 
     def tls_context(self) -> ssl.SSLContext:
         """Made from `cert` and `key`, for TLS 1.2 and later (protocol §2). Raises ValueError saying what is wrong with them."""
         for name, file in (("cert", self.cert), ("key", self.key)):
             if file is None:
                 raise ValueError(f"tls needs {name}: the name of a PEM file")
-            try:
-                file.read_bytes()
-            except OSError as error:
-                raise ValueError(f"{name}: {file} cannot be read: {error.strerror}") from None
+            _check_readable(name, file)
         assert self.cert is not None
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -106,6 +150,22 @@ class Config(BaseModel):
             problem = "do not belong together" if error.reason == "KEY_VALUES_MISMATCH" else "are not a certificate and its key"
             raise ValueError(f"cert {self.cert} and key {self.key} {problem}, in PEM and without a passphrase") from None
         return context
+
+    def bus_tls_context(self) -> ssl.SSLContext | None:
+        """Made from `bus_ca`, `bus_cert` and `bus_key`; None if none was given. Raises ValueError saying what is wrong."""
+        if not (self.bus_ca or self.bus_cert):
+            return None
+        try:
+            return tls_context(self.bus_ca, self.bus_cert, self.bus_key)
+        except ssl.SSLError:
+            raise ValueError("bus_ca, bus_cert, bus_key: not certificates and the key of one, in PEM") from None
+
+
+def _check_readable(setting: str, file: Path) -> None:
+    try:
+        file.read_bytes()
+    except OSError as error:
+        raise ValueError(f"{setting}: {file} cannot be read: {error.strerror}") from None
 
 
 def load_config(file: Path | None, flags: Mapping[str, object]) -> Config:
@@ -119,7 +179,7 @@ def load_config(file: Path | None, flags: Mapping[str, object]) -> Config:
         if os.environ.get(variable):
             values[name], origins[name] = os.environ[variable], variable
         if flags.get(name) is not None:
-            values[name], origins[name] = flags[name], f"--{name}"
+            values[name], origins[name] = flags[name], f"--{name.replace('_', '-')}"
     try:
         return Config.model_validate(values)
     except ValidationError as error:

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import socket
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -156,7 +157,7 @@ def test_an_unknown_setting_is_named_with_the_nearest_known_one(write: Callable[
     file = write("heartbeat_second = 30")
     assert refusal(file) == f"heartbeat_second in {file} is not a setting; did you mean heartbeat_seconds?"
     file = write("xyzzy = 1")
-    assert refusal(file).startswith(f"xyzzy in {file} is not a setting; known are data, tcp, ")
+    assert refusal(file).startswith(f"xyzzy in {file} is not a setting; known are data, store, ")
 
 
 def test_a_syntax_error_is_told_with_its_line(write: Callable[[str], Path]) -> None:
@@ -201,6 +202,68 @@ def test_tls_without_usable_files_is_refused(tmp_path: Path) -> None:
 def test_a_certificate_without_tls_is_not_ignored(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path, "a")
     assert "set tls to HOST:PORT" in refusal(cert=str(cert), key=str(key))
+
+
+# ---------------------------------------------------------------- store and bus
+
+STORE = "postgresql://rockdove:s3cret@db1,db2:5433/chat"
+
+
+def test_without_anything_there_is_one_node_with_its_own_file() -> None:
+    config = load_config(None, {})
+    assert (config.store, config.bus, config.bus_tls_context()) == (None, None, None)
+    assert config.node_name == socket.gethostname()
+
+
+def test_a_shared_store_and_a_bus_are_taken_from_everywhere(
+    write: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(f'store = "{STORE}"\nnode_name = "file"\n')
+    monkeypatch.setenv("ROCKDOVE_BUS", "nats://n1, tls://user:s3cret@n2:4223")
+    config = load_config(file, {"node_name": "flag"})
+    assert (config.store, config.node_name) == (STORE, "flag")
+    assert config.bus is not None
+    assert [(server.address, server.secure, server.password) for server in config.bus] == [
+        ("n1:4222", False, None),
+        ("n2:4223", True, "s3cret"),
+    ]
+    assert "s3cret" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("flags", "about"),
+    [
+        (
+            {"store": "mysql://rockdove:s3cret@db/chat"},
+            "--store: this is no address of a PostgreSQL database: write postgresql://",
+        ),
+        ({"store": "postgresql://rockdove:s3cr/et@db/chat"}, "with %XX for special characters"),
+        ({"store": ["postgresql://rockdove:s3cret@db/chat"]}, "--store: this is no address"),
+        ({"store": STORE, "bus": "nats://a:4222,http://user:s3cret@b"}, "--bus: one of the servers is not of the form nats://"),
+        ({"store": STORE, "bus": "nats://user:s3cr/et@b"}, "--bus: one of the servers is not of the form nats://"),
+        ({"store": STORE, "bus": ["nats://user:s3cret@b"]}, "--bus: one of the servers is not of the form nats://"),
+        ({"store": STORE, "bus": ""}, "--bus: one of the servers is not of the form nats://"),
+        ({"bus": "nats://user:s3cret@b"}, "bus is of no use without store"),
+        ({"store": STORE, "bus_ca": "/none"}, "bus_ca: of no use without bus"),
+        ({"store": STORE, "bus": "nats://b", "bus_ca": "/none"}, "bus_ca: /none cannot be read"),
+        ({"store": STORE, "bus": "nats://b", "bus_credentials": "/none"}, "bus_credentials: /none cannot be read"),
+        ({"store": STORE, "node_name": "a b"}, "--node-name: 'a b' is not a legal name: use 1 to 64"),
+    ],
+)
+def test_what_nodes_cannot_share_is_told_without_a_password(flags: dict[str, object], about: str) -> None:
+    text = refusal(**flags)
+    assert about in text
+    assert "s3cr" not in text
+
+
+def test_the_certificates_of_the_bus_are_looked_at(tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path, "a")
+    bus = {"store": STORE, "bus": "tls://b"}
+    assert load_config(None, bus | {"bus_ca": str(cert)}).bus_tls_context() is not None
+    assert load_config(None, bus | {"bus_cert": str(cert), "bus_key": str(key)}).bus_tls_context() is not None
+    assert "belong together" in refusal(**bus, bus_cert=str(cert))
+    assert "not certificates and the key of one" in refusal(**bus, bus_cert=str(key), bus_key=str(cert))
+    assert "not certificates and the key of one" in refusal(**bus, bus_ca=str(key))
 
 
 def test_a_configuration_does_not_change() -> None:
