@@ -8,7 +8,7 @@ import typer
 
 from rockdove.cli.app import app
 
-GROUPS = ("user", "tenant", "admin")
+GROUPS = ("user", "tenant", "admin", "cluster")
 
 
 def command(name: str) -> Any:

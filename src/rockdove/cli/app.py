@@ -18,6 +18,7 @@ _SUBCOMMANDS: Final = {
     "backup": "Copy the database into a file, while the server runs.",
     "restore": "Put such a copy in the place of the database.",
     "admin": "Check and compact a data directory.",
+    "cluster": "Look after the nodes that share a store.",
 }
 
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
