@@ -101,6 +101,24 @@ def test_a_repush_that_falls_due_while_the_log_is_read_keeps_the_order(world: Vi
     assert [message.seq for message in bob.messages()][-1] == 300
 
 
+def test_what_was_acknowledged_elsewhere_and_cut_does_not_bring_what_follows_too_early(world: VirtualWorld) -> None:
+    alice, bob = live(world, "alice"), live(world, "bob")
+    alice.say_all("bob", ["1", "2"])
+    world.clock.advance(10_000)
+    third = alice.say("bob", "3")
+    assert len(bob.messages()) == 3
+    user = world.do(world.accounts.user(1, "bob")).id
+    (device,) = world.do(world.store.devices(user))
+    (conversation,) = world.do(world.store.owed(user, device.id))
+    assert world.do(world.store.cut(conversation, 2, third.msgid, 10)) == 2
+    world.clock.advance(21_000)
+    assert bob.messages() == []
+    alice.say("bob", "4")
+    assert [text_of(message) for message in bob.messages()] == ["4"]
+    world.clock.advance(31_000)
+    assert [text_of(message) for message in bob.messages()] == ["3", "4"]
+
+
 def test_what_is_deleted_while_the_log_is_read_is_not_pushed(world: VirtualWorld) -> None:
     alice = live(world, "alice")
     alice.say_all("bob", ["1", "a secret", "3", "4"])

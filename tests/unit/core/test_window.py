@@ -84,6 +84,16 @@ class WindowMachine(RuleBasedStateMachine):
         assert stream is self.streams[conversation]
         self.unacked = [place for place in self.unacked if place[0] != conversation or place[1] > seq]
 
+    @precondition(lambda self: self.unacked)
+    @rule(data=st.data())
+    def give_up(self, data: st.DataObject) -> None:
+        """The log has lost what the device acknowledged elsewhere; what follows was pushed, and is not due."""
+        conversation, seq = data.draw(st.sampled_from(self.unacked))
+        stream = self.streams[conversation]
+        self.window.give_up(stream, seq + 1, self.now_ms)
+        self._acked(stream, conversation, seq)
+        assert stream.position >= max((seq for of, seq in self.unacked if of == conversation), default=seq)
+
     @rule(msgid=st.integers(1, 10**6))
     def ack_of_something_else(self, msgid: int) -> None:
         if divmod(msgid, 1000) not in self.unacked:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from rockdove.core.delivery.window import NEVER, Stream
+from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
 from rockdove.core.records import GROUPS_END, OPEN, Stored, next_span
@@ -80,10 +80,10 @@ class Backlog:
             await self._look_for_the_end(stream)
             if not outbound.live:
                 return False
+            outbound.give_up(stream, after, messages[0].seq if messages else through + 1, self._scheduler.now_ms())
             if stream.position != after or stream.stale:  # by an ack, or because all of it is to come again
                 return True
             at_end = len(messages) < limit
-            outbound.give_up(stream, after, messages[0].seq if messages else NEVER)
             room = max(outbound.window.room, 0) + _again(stream)
             if len(messages) > room:  # others took some of it
                 if not room:

@@ -132,10 +132,10 @@ class Outbound:
         if self.window.skip(stream, seq):
             self.commit.move_cursor(stream)
 
-    def give_up(self, stream: Stream, after: int, before: int) -> None:
-        """The log holds nothing between these seqs any more: what was to come again had been acknowledged, and was cut."""
+    def give_up(self, stream: Stream, after: int, before: int, now_ms: int) -> None:
+        """The log holds nothing between these seqs any more: what was to come again was acknowledged elsewhere, and cut."""
         if stream.unacked and after < stream.unacked[0] < before:
-            self.window.give_up(stream, before)
+            self.window.give_up(stream, before, now_ms)
             self.commit.move_cursor(stream)
 
     def look_again(self, conversation: int) -> None:

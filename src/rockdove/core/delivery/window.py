@@ -117,16 +117,19 @@ class Window:
             self._ack_through(stream, seq)
         if stream.position < seq:  # acknowledged while it was about to be pushed again
             stream.position = seq
-        stream.cursor = max(stream.cursor, unacked[0] - 1 if unacked else stream.position)
-        stream.repush_ms = now_ms + REPUSH_MS if unacked else NEVER
+        self._acked(stream, now_ms)
         return stream
 
-    def give_up(self, stream: Stream, before: int) -> None:
-        """Await no more acks of messages with a seq below `before`."""
+    def give_up(self, stream: Stream, before: int, now_ms: int) -> None:
+        """Await no more acks of messages with a seq below `before`. What was pushed after them waits on, as after any ack."""
+        stream.position = max(stream.position, stream.unacked[-1])
         self._ack_through(stream, before - 1)
-        stream.cursor = max(stream.cursor, stream.unacked[0] - 1 if stream.unacked else stream.position)
-        if not stream.unacked:
-            stream.repush_ms = NEVER
+        self._acked(stream, now_ms)
+
+    def _acked(self, stream: Stream, now_ms: int) -> None:
+        unacked = stream.unacked
+        stream.cursor = max(stream.cursor, unacked[0] - 1 if unacked else stream.position)
+        stream.repush_ms = now_ms + REPUSH_MS if unacked else NEVER
 
     def _ack_through(self, stream: Stream, seq: int) -> None:
         while stream.unacked and stream.unacked[0] <= seq:
