@@ -1,8 +1,7 @@
 """The search index: a derived file beside the database, which may be lost at any time.
 
-A document is a message, its rowid the msgid. Its tokens are the beginnings of its words, and the pairs of characters of what is
-found anywhere, each behind the id of the conversation: so a search reads nothing but entries of the user's own
-conversations, and costs the same however much others write. What is found must still be looked at; see store/searching.py.
+A document is a message, its rowid the msgid; for its tokens see store/tokens.py. What is found must still be looked at; see
+store/searching.py.
 """
 
 import os
@@ -13,14 +12,13 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
-from rockdove.core.text import Terms, normalised, pieces
+from rockdove.core.text import Terms
 from rockdove.store.sqlite.database import BUSY_SECONDS, transaction, translated
+from rockdove.store.tokens import tokens_of, wanted_of
 
 SEARCH_INDEX: Final = "search.db"
 
 _FORMAT: Final = 1  # raise it when the tokens become others
-_WORD: Final = 32  # characters of a word that are indexed
-_TERMS: Final = 3  # tokens of a query that the index is asked for, the longest ones
 _MERGE_PAGES: Final = 16  # of segments merged with each transaction: what it adds, and then some
 _PRAGMAS: Final = (
     "journal_mode = WAL",
@@ -170,18 +168,10 @@ def _passes(error: Exception) -> bool:
 
 
 def _tokens(document: Document) -> str:
-    words, runs = pieces(normalised(document.text))
-    found = {word[:_WORD] for word in words}
-    for run in runs:
-        found.update(run[at : at + 2] for at in range(len(run)))  # the last is a single one, to be found by itself
-    scope = f"{document.conversation:x}_"
-    return " ".join([scope + token for token in found])
+    return " ".join(tokens_of(document.conversation, document.text))
 
 
 def _expression(terms: Terms, conversation: int) -> str:
-    """In FTS5's language: what occurs in a message of this conversation that the terms occur in."""
-    wanted = {word[:_WORD]: "*" for word in terms.words}
-    for run in terms.runs:
-        wanted |= {run[at : at + 2]: "" for at in range(len(run) - 1)} if len(run) > 1 else {run: "*"}
-    longest = sorted(wanted, key=len, reverse=True)[:_TERMS]
-    return "(" + " AND ".join(f'"{conversation:x}_{token}"{wanted[token]}' for token in longest) + ")"
+    """In FTS5's language."""
+    wanted = wanted_of(conversation, terms)
+    return "(" + " AND ".join(f'"{token}"{"*" if is_beginning else ""}' for token, is_beginning in wanted) + ")"
