@@ -56,7 +56,7 @@ class View(Protocol):
         """The group of that id, also a dissolved one."""
 
     async def new_group(self) -> int:
-        """A conversation id for the next new group."""
+        """A conversation id for the next new group; where nodes share the store, nobody else is given it."""
 
     async def member(self, conversation: int, user: int) -> Member | None:
         """The user as a present member; None for others, and in a dissolved group."""

@@ -1,6 +1,6 @@
-"""Asking permits and rules, for stores whose reads do not suspend."""
+"""Asking permits and rules. `permitted` and `decide` are for stores whose reads do not suspend."""
 
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
 from typing import Any
 
 from rockdove.core.errors import OUR_FAULT, Refusal
@@ -31,6 +31,19 @@ def decide(change: Change, view: View, now_ms: int) -> bool:
     return change.refusal is None
 
 
+async def refusal_of(work: Awaitable[Any], fatal: tuple[type[Exception], ...]) -> Refusal | None:
+    """Wait for a permit or rule. A fault in it concerns nobody else in the batch; `fatal` errors do, and are raised."""
+    try:
+        await work
+    except Refusal as refusal:
+        return refusal
+    except fatal:
+        raise
+    except Exception as error:
+        return _fault(error)
+    return None
+
+
 def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
     """Run `work` to its end. A fault in it concerns nobody else in the batch."""
     try:
@@ -40,8 +53,12 @@ def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     except Exception as error:
-        fault = Refusal(pb.INTERNAL, OUR_FAULT)
-        fault.__cause__ = error
-        return fault
+        return _fault(error)
     work.close()
     raise RuntimeError("a permit or rule waited for something else than the view")
+
+
+def _fault(error: Exception) -> Refusal:
+    fault = Refusal(pb.INTERNAL, OUR_FAULT)
+    fault.__cause__ = error
+    return fault

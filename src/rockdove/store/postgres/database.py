@@ -41,6 +41,20 @@ _PASSING: Final = (  # a later statement may succeed, perhaps on another server
     OSError,
     TimeoutError,
 )
+CONTENTION: Final = (  # others were in the way: the same transaction may succeed
+    asyncpg.TransactionRollbackError,  # deadlock
+    asyncpg.LockNotAvailableError,
+    asyncpg.UniqueViolationError,
+)
+_LOST: Final = (
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    OSError,
+    TimeoutError,
+)
+FATAL: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, StoreUnavailable)  # of a transaction
 
 
 class DatabaseError(StoreError):
@@ -130,6 +144,16 @@ class translating:  # noqa: N801  # reads as a verb: with translating()
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         if isinstance(error, _PASSING):
             raise unavailable(error) from error
+
+
+def is_lost(error: BaseException, connection: asyncpg.Connection) -> bool:
+    """Whether nobody knows what became of the statement under way."""
+    return connection.is_closed() or isinstance(error, _LOST)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether a later statement may succeed."""
+    return isinstance(error, _PASSING)
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:

@@ -104,6 +104,7 @@ CREATE TABLE message (
     seq          bigint NOT NULL,
     msgid        bigint NOT NULL,
     device       bigint NOT NULL,
+    seqid        bigint NOT NULL,  -- as in `request`
     sender       integer NOT NULL,
     counted      boolean NOT NULL,  -- whether it is unread for those who have not read it
     whole        boolean NOT NULL,  -- whether `record` is all of it; else msgid, seq and time are to be added
@@ -113,7 +114,7 @@ CREATE TABLE message (
 
 CREATE INDEX message_msgid ON message (msgid);
 
--- De-duplication. Seqids are stored with 2^63 subtracted, which keeps their order.
+-- De-duplication. Seqids are stored with 2^63 subtracted, which keeps their order; the lowest stands for none, and has no row.
 CREATE TABLE request (
     device bigint NOT NULL,
     seqid  bigint NOT NULL,
@@ -247,15 +248,17 @@ CREATE TABLE edit (
 
 -- The search index. Each token stands behind the id of the conversation: a search reads only what is the user's.
 CREATE TABLE document (
-    msgid  bigint PRIMARY KEY,
-    tokens tsvector NOT NULL
+    msgid        bigint PRIMARY KEY,
+    conversation bigint NOT NULL,
+    tokens       tsvector NOT NULL
 );
 
 CREATE INDEX document_tokens ON document USING gin (tokens);
 
--- The messages up to here are in the search index.
-CREATE TABLE indexed (
-    last_msgid bigint NOT NULL
+-- How far the work on all messages has come; one row.
+CREATE TABLE progress (
+    indexed_msgid bigint NOT NULL,  -- the messages up to here are in the search index
+    cut_msgid     bigint NOT NULL   -- the highest that was ever cut
 );
 
-INSERT INTO indexed VALUES (0);
+INSERT INTO progress VALUES (0, 0);

@@ -1,0 +1,146 @@
+"""A batch with changes: a transaction in which rules are asked, with all its conversations locked."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final
+
+import asyncpg
+
+from rockdove.core.records import Append, Batch, Change, Draft, Earlier, Outcome
+from rockdove.store.deciding import refusal_of
+from rockdove.store.postgres.database import FATAL, Database
+from rockdove.store.postgres.effects import Effects
+from rockdove.store.postgres.plain import marks_of
+from rockdove.store.postgres.proposal import Key, Proposal, earlier_of, repeat
+from rockdove.store.postgres.rights import KnownRights, Rights, RightsView
+from rockdove.store.postgres.tables import Rows
+from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+
+_LOCK: Final = "SELECT id, version FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
+_STORE: Final = f"SELECT heads, stale, behind, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
+_MARKS: Final = "SELECT store_marks($1, $2, $3, $4, $5)"
+
+
+class Changing:
+    """One try to store it."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, database: Database, known: KnownRights, ticket: Ticket, batch: Batch
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._known = known
+        self._ticket = ticket
+        self._batch = batch
+        self._rights: dict[int, Rights] = {}  # of locked conversations
+        self._view = RightsView(Statements(connection), self._rights)
+        self._effects = Effects(connection, self._append)
+        self.last_msgid = 0  # the highest that was stored
+
+    async def run(self) -> None:
+        """Raises BehindError, FencedError, and what the connection raises."""
+        batch = self._batch
+        drafts = [*batch.messages, *(change.draft for _, change in batch.changes if change.draft is not None)]
+        conversations = {change.rule.conversation for _, change in batch.changes} - {0}
+        rights = await self._known.know(self._database, drafts, sorted(conversations))
+        try:
+            await self._begin()
+            await self._lock(sorted(conversations | {draft.conversation for draft in drafts}), rights)
+            for messages, change in batch.steps():
+                await self._store(messages)
+                if change is not None:
+                    await self._change(change)
+            await self._connection.execute(_MARKS, *marks_of(batch))
+            await self._connection.execute("COMMIT")
+        except BaseException:
+            with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                await self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._known.forget(self._effects.changed)
+
+    async def recall(self, rows: Rows) -> None:
+        """It was committed, but the answer was lost: all is known already."""
+
+    async def _begin(self) -> None:
+        node, lane, token, number = self._ticket
+        done = await self._connection.execute(  # numbers of ours: so it is one message to the server
+            f"BEGIN; UPDATE lane SET batch = {number:d} WHERE node = {node:d} AND lane = {lane:d} AND token = {token:d}"
+            f" AND batch < {number:d}"
+        )
+        if done != "UPDATE 1":
+            raise FencedError
+
+    async def _lock(self, conversations: Sequence[int], rights: Mapping[int, Rights]) -> None:
+        """What is known of them, and true, holds until the end."""
+        stale = []
+        for conversation, version in await self._connection.fetch(_LOCK, conversations):
+            if rights[conversation].version == version:
+                self._rights[conversation] = rights[conversation]
+            else:
+                stale.append(conversation)
+        self._known.forget(stale)
+
+    async def _store(self, drafts: Sequence[Draft], *, ask: bool = True) -> None:
+        """The messages of a step; with `ask` their permits are asked."""
+        earlier: dict[Key, Earlier] = {}
+        while drafts:
+            proposal = Proposal()
+            await proposal.add(drafts, self._rights, earlier, self._view, self._batch.now_ms, ask=ask)
+            if not proposal:
+                proposal.stored(())
+                return
+            answer = await self._connection.fetchrow(_STORE, *proposal.arguments(None))
+            if answer["behind"] is not None:
+                raise BehindError(answer["behind"])
+            if answer["heads"] is not None:
+                proposal.stored(answer["heads"])
+                self.last_msgid = max(self.last_msgid, proposal.last_msgid)
+                return
+            if answer["stale"] is not None:  # not there before, as the group is new
+                await self._connection.execute("SELECT open_conversations($1)", answer["stale"])
+            else:
+                earlier |= earlier_of(answer["earlier"])
+
+    async def _append(self, effects: Sequence[Append]) -> None:
+        await self._store([effect.draft for effect in effects], ask=False)
+
+    async def _change(self, change: Change) -> None:
+        """Recognise it as a retry; or ask its rule, carry out what that decides on, store its message."""
+        draft = change.draft
+        change.forget()
+        if draft is not None and draft.seqid and await self._is_repeat(draft):
+            return
+        change.refusal = await refusal_of(self._decide(change), FATAL)
+        if change.refusal is not None:
+            if draft is not None:
+                draft.outcome, draft.refusal = Outcome.REFUSED, change.refusal
+            return
+        await self._effects.carry_out(change.effects)
+        for conversation in self._effects.changed:
+            self._rights.pop(conversation, None)
+        if draft is not None:
+            await self._store([draft], ask=False)
+
+    async def _decide(self, change: Change) -> None:
+        change.effects = list(await change.rule.decide(self._view, self._batch.now_ms, change.msgids))
+
+    async def _is_repeat(self, draft: Draft) -> bool:
+        earlier = await self._view.earlier(draft.device, draft.seqid)
+        if earlier is not None:
+            repeat(draft, earlier)
+        return earlier is not None
+
+
+class Statements:
+    """`Rows` within the transaction."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
+        rows: Sequence[Any] = await self._connection.fetch(statement, *arguments)
+        return rows
+
+    async def row(self, statement: str, *arguments: object) -> Any:
+        return await self._connection.fetchrow(statement, *arguments)

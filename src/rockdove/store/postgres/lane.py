@@ -1,0 +1,153 @@
+"""One lane: its connection, and commits on it, one after the other."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+import asyncpg
+
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.records import Batch
+from rockdove.store.postgres.changing import Changing
+from rockdove.store.postgres.database import CONNECT_SECONDS, CONTENTION, FATAL, Database, is_lost, passes, unavailable
+from rockdove.store.postgres.plain import Plain
+from rockdove.store.postgres.rights import KnownRights
+from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+
+TRIES: Final = 8  # of one batch, where others are in the way
+PAUSE_SECONDS: Final = 0.01  # before the second try, at most; then twice as long each time
+DOUBT_SECONDS: Final = 10.0  # how long to find out whether a batch was committed
+
+
+class Identity(Protocol):
+    """Which node this is."""
+
+    number: int
+    token: int
+
+
+class Lane:
+    """Commits of some users' sessions. Where the answer to a commit is lost, it finds out what became of it."""
+
+    def __init__(self, database: Database, identity: Identity, lane: int, epoch: bytes, known: KnownRights) -> None:
+        self._database = database
+        self._identity = identity
+        self._lane = lane
+        self._epoch = epoch
+        self._known = known
+        self._connection: asyncpg.Connection | None = None
+        self._batch = 0  # the number of the last one
+        self.last_msgid = 0  # the highest that was stored by this lane
+        self._working: asyncio.Task[None] | None = None
+
+    def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        """See Store.commit; `done` is called later."""
+        self._working = asyncio.get_running_loop().create_task(self._commit(batch, done))
+
+    async def stop(self) -> None:
+        """What is under way is given up: nobody hears of it."""
+        if self._working is not None:
+            self._working.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._working
+        if self._connection is not None and not self._connection.is_closed():
+            with suppress(*FATAL):
+                await self._connection.close(timeout=CONNECT_SECONDS)
+        self._connection = None
+
+    def close(self) -> None:
+        """The same, at once."""
+        if self._working is not None:
+            self._working.cancel()
+        self._drop()
+
+    def _drop(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+    async def _commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        try:
+            await self._store(batch)
+        except Exception as error:
+            done(error)
+        else:
+            done(None)
+
+    async def _store(self, batch: Batch) -> None:
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311
+            after = await self._try(batch)
+            if after is None:
+                return
+            batch.begin_anew(after, batch.now_ms)
+        raise StoreUnavailable("others write to the same conversations all the time; try again")
+
+    async def _try(self, batch: Batch) -> int | None:
+        """None: it is stored. Else it may be tried again, with msgids above this one."""
+        connection = await self._connected()
+        ticket = Ticket(self._identity.number, self._lane, self._identity.token, self._batch + 1)
+        kind: type[Plain] | type[Changing] = Changing if batch.changes else Plain
+        work = kind(connection, self._database, self._known, ticket, batch)
+        try:
+            await work.run()
+        except BehindError as error:
+            return error.msgid
+        except FencedError:
+            self._drop()  # the number of the last batch may be another one now
+            raise StoreUnavailable("this node was declared dead; it registers anew") from None
+        except Exception as error:
+            if isinstance(error, CONTENTION) and not connection.is_closed():
+                return 0
+            if not passes(error):
+                raise
+            if not is_lost(error, connection):
+                raise unavailable(error) from error
+            if not await self._was_committed(ticket, error):
+                return 0
+            await work.recall(self._database)
+        self._batch = ticket.batch
+        self.last_msgid = max(self.last_msgid, work.last_msgid)
+        return None
+
+    # -- the connection
+
+    async def _connected(self) -> asyncpg.Connection:
+        if self._connection is None or self._connection.is_closed():
+            await self._connect()
+        return self._connection
+
+    async def _connect(self) -> int:
+        """Raises the number of the last batch, which is returned: what was sent earlier, and comes late, is refused."""
+        self._drop()
+        connection = await self._database.connect()
+        try:
+            epoch = await connection.fetchval("SELECT value FROM setting WHERE name = 'epoch'")
+            if epoch != self._epoch:
+                raise StoreFailed("the database is another one now: its epoch has changed")
+            number = await connection.fetchval(
+                "UPDATE lane SET batch = batch + 1 WHERE node = $1 AND lane = $2 AND token = $3 RETURNING batch",
+                *(self._identity.number, self._lane, self._identity.token),
+            )
+            if number is None:
+                raise StoreUnavailable("this node was declared dead; it registers anew")
+        except BaseException as error:
+            connection.terminate()
+            if passes(error):
+                raise unavailable(error) from error
+            raise
+        self._connection, self._batch = connection, number
+        return int(number) - 1
+
+    async def _was_committed(self, ticket: Ticket, error: Exception) -> bool:
+        """Waits for a transaction that is still under way; may find another server. Raises StoreUnavailable."""
+        clock = asyncio.get_running_loop().time
+        until = clock() + DOUBT_SECONDS
+        while clock() < until:
+            with suppress(StoreUnavailable):
+                return await self._connect() == ticket.batch
+            await asyncio.sleep(PAUSE_SECONDS)
+        raise unavailable(error) from error

@@ -1,0 +1,71 @@
+"""A batch of messages and marks: one call to the database, which waits for nothing meanwhile."""
+
+from typing import Final
+
+import asyncpg
+
+from rockdove.core.records import Batch, Earlier
+from rockdove.store.postgres.database import Database
+from rockdove.store.postgres.proposal import Key, Proposal, earlier_of
+from rockdove.store.postgres.rights import KnownRights, RightsView
+from rockdove.store.postgres.tables import Rows
+from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+
+ROUNDS: Final = 10  # of asking, while rights change all the time
+
+_STORE: Final = f"SELECT alive, heads, stale, behind, earlier FROM store_batch({', '.join(f'${n}' for n in range(1, 26))})"
+
+
+class Plain:
+    """One try to store it."""
+
+    def __init__(
+        self, connection: asyncpg.Connection, database: Database, known: KnownRights, ticket: Ticket, batch: Batch
+    ) -> None:
+        self._connection = connection
+        self._database = database
+        self._known = known
+        self._ticket = ticket
+        self._batch = batch
+        self._proposal = Proposal()
+
+    async def run(self) -> None:
+        """Raises BehindError, FencedError, and what the connection raises."""
+        batch = self._batch
+        earlier: dict[Key, Earlier] = {}
+        marks = marks_of(batch)
+        for _ in range(ROUNDS):
+            rights = await self._known.know(self._database, batch.messages)
+            self._proposal = proposal = Proposal()
+            await proposal.add(batch.messages, rights, earlier, RightsView(self._database, rights), batch.now_ms)
+            answer = await self._connection.fetchrow(_STORE, *self._ticket, *marks, *proposal.arguments(rights))
+            if not answer["alive"]:
+                raise FencedError
+            if answer["heads"] is not None or not proposal:
+                proposal.stored(answer["heads"] or ())
+                return
+            if answer["behind"] is not None:
+                raise BehindError(answer["behind"])
+            if answer["stale"] is not None:
+                self._known.forget(answer["stale"])
+            else:
+                earlier |= earlier_of(answer["earlier"])
+        raise BehindError(0)
+
+    @property
+    def last_msgid(self) -> int:
+        """The highest that was stored, 0 if there was none."""
+        return self._proposal.last_msgid
+
+    async def recall(self, rows: Rows) -> None:
+        """It was committed, but the answer was lost."""
+        await self._proposal.recall(rows)
+
+
+def marks_of(batch: Batch) -> tuple[object, ...]:
+    """The arguments of store_marks."""
+    cursors = sorted(batch.cursors.items())
+    return (
+        *([device for (device, _), _ in cursors], [conversation for (_, conversation), _ in cursors]),
+        *([seq for _, seq in cursors], sorted(batch.seen), batch.now_ms),
+    )

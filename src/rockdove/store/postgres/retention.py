@@ -1,0 +1,78 @@
+"""Forgetting what need not be kept, in the PostgreSQL database (protocol §5 Retention)."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from rockdove.core.records import FOREVER, GROUPS_END, OPEN, USER_BITS, USER_MASK, Span
+from rockdove.store.postgres.database import Database
+from rockdove.store.postgres.tables import to_order
+
+_NO_SEQID: Final = to_order(0)
+# Conversations from above $1; who may see what of them; up to where the devices seen since $2 that still lack something have
+# all, and whether every member has a device.
+_SPANS: Final = (
+    "WITH page AS MATERIALIZED (SELECT c.id, t.retention_days, c.first_seq, c.last_seq"
+    " FROM tenant t JOIN conversation c ON c.tenant = t.id"
+    f" WHERE t.retention_days <> {FOREVER} AND c.id > $1 AND c.last_seq > 0 ORDER BY c.id LIMIT $3),"
+    " span AS MATERIALIZED ("
+    f"SELECT p.id, g.account, g.after_seq, {OPEN} AS through_seq FROM page p JOIN group_member g ON g.conversation = p.id"
+    " UNION ALL SELECT p.id, f.account, f.after_seq, f.through_seq FROM page p JOIN former_member f ON f.conversation = p.id"
+    f" UNION SELECT p.id, p.id >> {USER_BITS}, 0, {OPEN} FROM page p WHERE p.id >= {GROUPS_END}"
+    f" UNION SELECT p.id, p.id & {USER_MASK}, 0, {OPEN} FROM page p WHERE p.id >= {GROUPS_END})"
+    " SELECT p.id, p.retention_days, p.first_seq, p.last_seq, ("
+    "SELECT min(a.acked) FROM (SELECT greatest(s.after_seq, m.cleared_seq, k.seq) AS acked, s.through_seq"
+    " FROM span s JOIN device d ON d.account = s.account AND d.last_seen_ms >= $2"
+    " JOIN member m ON m.account = s.account AND m.conversation = p.id"
+    " LEFT JOIN cursor k ON k.device = d.id AND k.conversation = p.id WHERE s.id = p.id) a WHERE a.acked < a.through_seq),"
+    f" NOT EXISTS (SELECT FROM span s WHERE s.id = p.id AND s.through_seq = {OPEN}"
+    " AND NOT EXISTS (SELECT FROM device d WHERE d.account = s.account)) FROM page p ORDER BY p.id"
+)
+_CUT: Final = (
+    "DELETE FROM message WHERE conversation = $1 AND seq IN (SELECT seq FROM message WHERE conversation = $1 AND seq <= $2"
+    " ORDER BY seq LIMIT $4) AND msgid < $3 RETURNING msgid, seq, device, seqid"
+)
+_FORGET: Final = (
+    "WITH old AS (DELETE FROM request_expiry WHERE msgid IN"
+    " (SELECT msgid FROM request_expiry WHERE msgid < $1 ORDER BY msgid LIMIT $2) RETURNING device, seqid),"
+    " gone AS (DELETE FROM request r USING old WHERE r.device = old.device AND r.seqid = old.seqid)"
+    " UPDATE device d SET last_seqid = greatest(d.last_seqid, o.seqid)"
+    " FROM (SELECT device, max(seqid) AS seqid FROM old GROUP BY device) o WHERE d.id = o.device"
+)
+
+
+class Retention:
+    """What each log still has to hold, and cutting it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
+        """See Store.spans."""
+        rows = await self._database.fetch(_SPANS, after, unseen_since_ms, limit)
+        return [
+            Span(conversation, days, first_seq, last_seq, last_seq if acked is None else min(acked, last_seq), everyone)
+            for conversation, days, first_seq, last_seq, acked, everyone in rows
+        ]
+
+    async def cut(self, conversation: int, through: int, older_than: int, limit: int) -> int:
+        """See Store.cut."""
+        async with self._database.transaction() as connection:
+            await connection.execute("SELECT FROM conversation WHERE id = $1 FOR NO KEY UPDATE", conversation)
+            gone = await connection.fetch(_CUT, conversation, through, older_than, limit)
+            if gone:
+                msgids, seqs = [row["msgid"] for row in gone], [row["seq"] for row in gone]
+                await connection.executemany(
+                    "INSERT INTO request_expiry VALUES ($1, $2, $3)",
+                    [(msgid, device, seqid) for msgid, _, device, seqid in gone if seqid != _NO_SEQID],
+                )
+                await connection.execute("DELETE FROM edit WHERE msgid = ANY ($1)", msgids)
+                await connection.execute("DELETE FROM document WHERE msgid = ANY ($1)", msgids)
+                await connection.execute("DELETE FROM hidden WHERE conversation = $1 AND seq <= $2", conversation, max(seqs))
+                await connection.execute("UPDATE conversation SET first_seq = $2 WHERE id = $1", conversation, max(seqs) + 1)
+                await connection.execute("UPDATE progress SET cut_msgid = greatest(cut_msgid, $1)", max(msgids))
+        return len(gone)
+
+    async def forget_requests(self, older_than: int, limit: int) -> None:
+        """See Store.forget_requests."""
+        async with self._database.transaction() as connection:
+            await connection.execute(_FORGET, older_than, limit)

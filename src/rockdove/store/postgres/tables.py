@@ -1,0 +1,33 @@
+"""What the parts of the PostgreSQL store share."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+_ORDER = 1 << 63
+
+
+class Rows(Protocol):
+    """Where statements go: to the pool, or into the transaction of a lane."""
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
+        """All rows."""
+
+    async def row(self, statement: str, *arguments: object) -> Any:
+        """The first row; None if there is none."""
+
+
+class Tables:
+    """Some tables of the database. A part only reads; see effects.py for what is written."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+
+
+def to_order(seqid: int) -> int:
+    """An unsigned 64-bit number as PostgreSQL keeps it, in the same order."""
+    return seqid - _ORDER
+
+
+def from_order(value: int) -> int:
+    """And back."""
+    return value + _ORDER
