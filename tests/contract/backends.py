@@ -140,10 +140,9 @@ class _BreakableConnection:
             raise error
 
 
-# How to make each, given a new directory and a template.
+# How to make those that need no server, given a new directory and a template.
 BACKENDS: Final[dict[str, Callable[[Path, Path], Backend]]] = {
     "memory": lambda directory, template: MemoryBackend(),
     "sqlite": SqliteBackend,
     "sqlite-settling": lambda directory, template: SqliteBackend(directory, template, seal_at=4),
 }
-BREAKABLE: Final = [name for name in BACKENDS if name != "memory"]

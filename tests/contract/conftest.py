@@ -3,14 +3,22 @@
 from asyncio import run
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Final
 
 import pytest
 
+from rockdove.store.postgres.accounts import PostgresAccounts
+from rockdove.store.postgres.database import open_database as open_postgres
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
-from tests.contract.backends import BACKENDS, BREAKABLE, Backend, add_accounts
+from tests.contract.backends import BACKENDS, Backend, add_accounts
+from tests.contract.postgres_backend import BREAKDOWNS, PostgresBackend
+from tests.engines.postgres import PostgresServer
+
+POSTGRES: Final = "postgres"
 
 MakeBackend = Callable[[], Backend]
 
@@ -24,11 +32,39 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-@pytest.fixture(params=BACKENDS)
-def make_backend(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> MakeBackend:
-    """Makes new backends of one kind."""
+@pytest.fixture(scope="session")
+def postgres_template(postgres: PostgresServer) -> str:
+    """The name of a database with the same users, to be copied."""
+
+    async def fill(name: str) -> None:
+        database = await open_postgres(postgres.dsn(name))
+        await add_accounts(PostgresAccounts(database))
+        await database.close()
+
+    name = postgres.create_database()
+    run(fill(name))
+    postgres.sql(BREAKDOWNS, name)
+    return name
+
+
+def _maker(kind: str, request: pytest.FixtureRequest) -> MakeBackend:
+    if kind == POSTGRES:
+        return partial(PostgresBackend, request.getfixturevalue("postgres"), request.getfixturevalue("postgres_template"))
+    directory, template = request.getfixturevalue("tmp_path"), request.getfixturevalue("template")
     numbers = count()
-    return lambda: BACKENDS[request.param](tmp_path / f"data{next(numbers)}", template)
+    return lambda: BACKENDS[kind](directory / f"data{next(numbers)}", template)
+
+
+@pytest.fixture(params=[*BACKENDS, POSTGRES])
+def make_backend(request: pytest.FixtureRequest) -> MakeBackend:
+    """Makes new backends of one kind."""
+    return _maker(request.param, request)
+
+
+@pytest.fixture
+def examples(make_backend: MakeBackend) -> int:
+    """How many to try: of what has to ask a server for everything fewer."""
+    return 20 if isinstance(make_backend, partial) and make_backend.func is PostgresBackend else 100
 
 
 @pytest.fixture
@@ -38,8 +74,8 @@ def backend(make_backend: MakeBackend) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture(params=BREAKABLE)
-def breakable(request: pytest.FixtureRequest, tmp_path: Path, template: Path) -> Iterator[Backend]:
+@pytest.fixture(params=[kind for kind in [*BACKENDS, POSTGRES] if kind != "memory"])
+def breakable(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """A new store whose commits can be made to fail."""
-    with closing(BACKENDS[request.param](tmp_path / "data", template)) as backend:
+    with closing(_maker(request.param, request)()) as backend:
         yield backend

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import Final
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rockdove.core.msgid import STEP, first_msgid
@@ -379,21 +379,22 @@ class History:
         )
 
 
-@given(data=st.data(), events=st.lists(EVENTS, min_size=5, max_size=30), limit=st.integers(1, 5))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_search_finds_what_looking_at_every_message_finds(
-    make_backend: MakeBackend, data: st.DataObject, events: list[tuple[object, ...]], limit: int
-) -> None:
-    with closing(make_backend()) as backend:
-        history = History(Town(backend))
-        for event in events:
-            history.happen(event)
-        texts = [event[3] for event in events if event[0] == "say"]
-        for _ in range(5):
-            query = data.draw(st.one_of(WORDS, *[_parts(str(text)) for text in texts]))
-            for name in NAMES:
-                found = history.town.find(name, query, limit)
-                assert found == (history.wanted(name, query) if query.strip() else found), (name, query)
+def test_a_search_finds_what_looking_at_every_message_finds(make_backend: MakeBackend, examples: int) -> None:
+    @given(data=st.data(), events=st.lists(EVENTS, min_size=5, max_size=30), limit=st.integers(1, 5))
+    @settings(max_examples=examples * 3 // 5, deadline=None)
+    def find(data: st.DataObject, events: list[tuple[object, ...]], limit: int) -> None:
+        with closing(make_backend()) as backend:
+            history = History(Town(backend))
+            for event in events:
+                history.happen(event)
+            texts = [event[3] for event in events if event[0] == "say"]
+            for _ in range(5):
+                query = data.draw(st.one_of(WORDS, *[_parts(str(text)) for text in texts]))
+                for name in NAMES:
+                    found = history.town.find(name, query, limit)
+                    assert found == (history.wanted(name, query) if query.strip() else found), (name, query)
+
+    find()
 
 
 def _parts(text: str) -> st.SearchStrategy[str]:

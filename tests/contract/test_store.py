@@ -19,8 +19,8 @@ from tests.contract.model import draft_of
 MAX_SEQID = (1 << 64) - 1
 
 
-def test_store_does_what_the_model_says(make_backend: MakeBackend) -> None:
-    sizes = settings(max_examples=100, stateful_step_count=30, deadline=None)
+def test_store_does_what_the_model_says(make_backend: MakeBackend, examples: int) -> None:
+    sizes = settings(max_examples=examples, stateful_step_count=30, deadline=None)
     run_state_machine_as_test(lambda: StoreMachine(make_backend), settings=sizes)
 
 
