@@ -201,7 +201,7 @@ class _Server:
     async def _drain(self, node: Node) -> None:
         for listener in self._listeners.values():
             listener.stop()
-        seconds = self._config.drain_seconds or 0
+        seconds = self._config.moving_seconds
         if not self._exit_code:
             self._log.info("draining", connections=self._connections(), seconds=seconds)
             node.drain(seconds * 1000)

@@ -17,6 +17,7 @@ from rockdove.store.address import check_address
 from rockdove.store.sqlite.database import default_data_directory
 from rockdove.wire import limits, names
 
+MOVING_SECONDS: Final = 3  # with the waits of server/app.py the server stops within 10 s
 ENVIRONMENT_PREFIX: Final = "ROCKDOVE_"
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})")
 _ADDRESS_RULE: Final = "write HOST:PORT, such as 127.0.0.1:5181 or [::1]:5181, with a port up to 65535, or off"
@@ -108,7 +109,7 @@ class Config(BaseModel):
     resume_token_days: int = Field(default=30, ge=1, le=3650)
     device_expiry_days: int = Field(default=30, ge=1, le=3650)
     maintenance_seconds: int = Field(default=1, ge=1, le=86_400)  # between two steps of cutting logs
-    drain_seconds: int | None = Field(default=None, ge=0, le=3600)  # None: at once where there is no other node to go to
+    drain_seconds: int | None = Field(default=None, ge=0, le=3600)  # None: see moving_seconds
     log_format: Literal["auto", "json", "console"] = "auto"  # auto: console on a terminal
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -134,6 +135,13 @@ class Config(BaseModel):
         if bool(self.bus_cert) != bool(self.bus_key):
             raise ValueError("bus_cert and bus_key belong together: set both, or none")
         self.bus_tls_context()
+
+    @property
+    def moving_seconds(self) -> int:
+        """Over which clients are moved away when the server stops; at once where there is no other node to go to."""
+        if self.drain_seconds is not None:
+            return self.drain_seconds
+        return MOVING_SECONDS if self.bus else 0
 
     def tls_context(self) -> ssl.SSLContext:
         """Made from `cert` and `key`, for TLS 1.2 and later (protocol §2). Raises ValueError saying what is wrong with them."""

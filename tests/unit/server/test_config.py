@@ -269,3 +269,10 @@ def test_the_certificates_of_the_bus_are_looked_at(tmp_path: Path) -> None:
 def test_a_configuration_does_not_change() -> None:
     with pytest.raises(ValueError, match="frozen"):
         Config().window = 1
+
+
+def test_clients_are_moved_at_once_where_there_is_no_other_node() -> None:
+    alone = load_config(None, {})
+    joined = load_config(None, {"store": "postgresql://database/rockdove", "bus": "nats://127.0.0.1"})
+    chosen = load_config(None, {"drain_seconds": 0, "store": "postgresql://database/rockdove", "bus": "nats://127.0.0.1"})
+    assert (alone.moving_seconds, joined.moving_seconds, chosen.moving_seconds) == (0, 3, 0)
