@@ -40,6 +40,7 @@ _BEAT: Final = (
     "UPDATE node SET seen = now(), name = $3, version = $4, status = $5, started_ms = $6, connections = $7, bus_connected = $8"
     " WHERE number = $1 AND token = $2"
 )
+_END: Final = "UPDATE node SET token = 0, status = $3 WHERE number = $1 AND token = $2"  # in order, not dead
 _LIVING: Final = (
     "SELECT n.number, n.name, n.version, n.started_ms, n.status, n.connections, n.bus_connected,"
     f" (extract(epoch FROM n.seen) * 1000)::bigint FROM node n WHERE {_ALIVE} ORDER BY n.number"
@@ -85,7 +86,7 @@ class PostgresNodes:
     async def leave(self) -> None:
         """See Nodes.leave."""
         async with self._database.transaction() as connection:
-            await connection.execute("UPDATE node SET token = 0 WHERE number = $1 AND token = $2", self.number, self.token)
+            await connection.execute(_END, self.number, self.token, NodeStatus.DRAINING)
             await connection.execute("UPDATE lane SET token = 0 WHERE node = $1 AND token = $2", self.number, self.token)
         self.leads = False
 

@@ -5,14 +5,14 @@ from typing import Final, NamedTuple
 
 from rockdove.core.records import NodeState, NodeStatus
 from rockdove.store.postgres.database import Database
+from rockdove.store.postgres.nodes import LEASE
 
-LEASE_SECONDS: Final = 15  # who was not seen for so long is dead
 REMEMBERED_SECONDS: Final = 3_600  # for which those that are gone are listed
 
 _LISTED: Final = (
     "SELECT n.number, n.name, n.version, n.started_ms, n.status, n.connections, n.bus_connected,"
     " (extract(epoch FROM n.seen) * 1000)::bigint, extract(epoch FROM clock_timestamp() - n.seen)::float8,"
-    f" n.token <> 0 AND n.seen > now() - interval '{LEASE_SECONDS} seconds'"
+    f" n.token <> 0 AND n.seen > now() - interval '{LEASE}'"
     f" FROM node n WHERE n.started_ms > 0 AND n.seen > now() - interval '{REMEMBERED_SECONDS} seconds' ORDER BY n.number"
 )
 
