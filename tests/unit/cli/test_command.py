@@ -74,6 +74,7 @@ def test_a_missing_package_is_named_with_what_to_install(package: str, arguments
     [
         ("textual", "tui", ["tui", "--user", "alice"]),
         ("asyncpg", "cluster", ["user", "list", "--store", "postgresql://localhost/chat"]),
+        ("asyncpg", "cluster", ["serve", "--store", "postgresql://localhost/chat"]),
     ],
 )
 def test_a_missing_package_of_what_few_use_is_named_with_the_extra(package: str, extra: str, arguments: list[str]) -> None:

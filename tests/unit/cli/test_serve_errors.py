@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from rockdove.store.sqlite.database import DATABASE, lock_for_serving, open_database
+from tests.engines.nats import NatsServer
 from tests.unit.cli.command import refused, rockdove_process
 
 
@@ -51,6 +52,14 @@ def test_data_that_is_served_already_is_told_with_the_process(tmp_path: Path) ->
 def test_data_that_cannot_be_used_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert "is not a directory" in log_and_error(tmp_path / "file", "--tcp", "127.0.0.1:0", "--http", "off")
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path: Path, nats: NatsServer) -> None:
+    address = f"postgresql://rockdove:s3cret@{nats.address}/chat"
+    line = refused(rockdove_process("serve", "--data", tmp_path, "--store", address))
+    assert line.startswith(f"postgresql://{nats.address}/chat cannot be opened (")
+    assert "s3cret" not in line
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_damaged_database_is_told(tmp_path: Path) -> None:
