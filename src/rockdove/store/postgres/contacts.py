@@ -1,6 +1,6 @@
 """Contacts in the PostgreSQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import Contact, ContactState
@@ -33,6 +33,15 @@ class Contacts(Tables):
             *(user, since, limit),
         )
         return [(name, contact_of(row)) for name, *row in rows]
+
+    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
+        rows = await self._rows.fetch(
+            f"SELECT {COLUMNS} FROM contact c JOIN unnest($1::integer[], $2::integer[]) AS asked (account, peer)"
+            " USING (account, peer)",
+            *([user for user, _ in pairs], [peer for _, peer in pairs]),
+        )
+        found = {(contact.user, contact.peer): contact for contact in map(contact_of, rows)}
+        return {pair: found.get(pair) or Contact(*pair) for pair in pairs}
 
     async def friends(self, user: int) -> Sequence[int]:
         rows = await self._rows.fetch(
