@@ -29,6 +29,8 @@ from rockdove.core.records import Tenant
 from rockdove.server import app
 from rockdove.server.config import Address, Config
 from rockdove.server.metrics import Metrics
+from rockdove.store.postgres.database import OLDEST, POOL
+from rockdove.store.postgres.nodes import LANES
 from rockdove.store.sqlite.search_index import SEARCH_INDEX
 from rockdove.wire import limits
 from tests.conftest import StartServer
@@ -182,6 +184,8 @@ def test_the_documented_password_costs_hold() -> None:
         ("Limits on people", f"(`group_max_members`) | {Config().group_max_members:,} |"),
         ("Limits on people", f"contacts and requests of one user | {limits.CONTACTS:,} |"),
         ("Settings", f"deletes at most {retention.MESSAGES} messages"),
+        ("Several machines", f"| {POOL + LANES} for each node"),
+        ("Several machines", f"| {OLDEST} or later"),
         ("Open files", f"keeps {app.RESERVED_FILES} for its own"),
     ],
 )

@@ -16,6 +16,7 @@ from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of
 OLDEST: Final = 15  # major version of PostgreSQL
 POOL: Final = 8  # connections for reading, at most; each lane has one more
 CONNECT_SECONDS: Final = 5.0
+CLOSE_SECONDS: Final = 1.0  # for connections in use; what matters is stored by then
 ANSWER_SECONDS: Final = 10.0  # a server that says nothing for so long is gone
 
 _SETTINGS: Final = {  # of each session: whoever is stuck, or frozen, lets go of his locks
@@ -93,7 +94,7 @@ class Database:
     async def close(self) -> None:
         """Let go of all connections of the pool."""
         try:
-            await asyncio.wait_for(self._pool.close(), CONNECT_SECONDS)
+            await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
         except TimeoutError:
             self._pool.terminate()
 
@@ -158,7 +159,7 @@ def passes(error: BaseException) -> bool:
 
 def unavailable(error: BaseException) -> StoreUnavailable:
     """What a passing error means for the core."""
-    return StoreUnavailable(f"the database cannot be used now ({error or type(error).__name__}); try again")
+    return StoreUnavailable(f"the database cannot be used now ({str(error) or 'it does not answer'}); try again")
 
 
 # ---------------------------------------------------------------- connections and schema
@@ -200,6 +201,9 @@ async def _check_server(connection: asyncpg.Connection, place: str) -> None:
         raise OtherSchemaError(f"{place} is PostgreSQL {major}; rockdove needs {OLDEST} or later: upgrade it")
     if await connection.fetchval("SELECT current_setting('synchronous_commit')") == "off":
         raise OtherSchemaError(f"{place} acknowledges what is not on its disk: set synchronous_commit = on")
+    encoding = await connection.fetchval("SELECT current_setting('server_encoding')")
+    if encoding != "UTF8":
+        raise OtherSchemaError(f"{place} is in {encoding}, which does not hold every text: make one with ENCODING 'UTF8'")
 
 
 async def _outstanding(connection: asyncpg.Connection, known: list[Migration], place: str) -> list[Migration]:
