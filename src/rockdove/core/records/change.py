@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from rockdove.core.errors import Refusal
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.records.contact import Contact
+from rockdove.core.records.conversation import OPEN
 from rockdove.core.records.group import Group, JoinRequest, Member
 from rockdove.core.records.message import Draft
 
@@ -187,6 +188,12 @@ class Batch:
                 change.msgids = list(msgids.run(change.notices + (change.draft is not None), self.now_ms))
                 if change.draft is not None:
                     change.draft.msgid = change.msgids[-1]
+
+    @property
+    def first_msgid(self) -> int:
+        """The lowest msgid that was given; OPEN if there is none."""
+        given = [draft.msgid for draft in self.messages[:1]] + [change.msgids[0] for _, change in self.changes if change.msgids]
+        return min(given, default=OPEN)
 
     def begin_anew(self, after: int, now_ms: int) -> None:
         """For a store that rolled back and tries again: forget the outcomes, and number anew, above the msgid `after`."""

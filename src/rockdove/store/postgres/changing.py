@@ -1,5 +1,9 @@
-"""A batch with changes: a transaction in which rules are asked, with all its conversations locked."""
+"""A batch with changes: a transaction in which rules are asked, with all its conversations locked.
 
+Messages alone go this way, too, when others were faster on the shorter one.
+"""
+
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -16,7 +20,7 @@ from rockdove.store.postgres.rights import KnownRights, Rights, RightsView
 from rockdove.store.postgres.tables import Rows
 from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
 
-_LOCK: Final = "SELECT id, version FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
+_LOCK: Final = "SELECT id, version, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
 _STORE: Final = f"SELECT heads, stale, behind, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
 _MARKS: Final = "SELECT store_marks($1, $2, $3, $4, $5)"
 
@@ -72,14 +76,18 @@ class Changing:
             raise FencedError
 
     async def _lock(self, conversations: Sequence[int], rights: Mapping[int, Rights]) -> None:
-        """What is known of them, and true, holds until the end."""
+        """What is known of them, and true, holds until the end; and nobody else gives msgids there."""
         stale = []
-        for conversation, version in await self._connection.fetch(_LOCK, conversations):
+        newest = 0
+        for conversation, version, last_msgid in await self._connection.fetch(_LOCK, conversations):
+            newest = max(newest, last_msgid)
             if rights[conversation].version == version:
                 self._rights[conversation] = rights[conversation]
             else:
                 stale.append(conversation)
         self._known.forget(stale)
+        if newest >= self._batch.first_msgid:
+            self._batch.begin_anew(newest, time.time_ns() // 1_000_000)
 
     async def _store(self, drafts: Sequence[Draft], *, ask: bool = True) -> None:
         """The messages of a step; with `ask` their permits are asked."""

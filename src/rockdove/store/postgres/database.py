@@ -25,6 +25,7 @@ _SETTINGS: Final = {  # of each session: whoever is stuck, or frozen, lets go of
     "lock_timeout": "3s",
     "statement_timeout": "8s",
     "jit": "off",  # it costs more than any statement here
+    "plan_cache_mode": "force_generic_plan",  # planning for each call costs more than running it
     "timezone": "UTC",
 }
 _MIGRATION_LOCK: Final = 0x726F636B646F7665  # "rockdove"
@@ -32,6 +33,7 @@ _MIGRATION_LOCK: Final = 0x726F636B646F7665  # "rockdove"
 _PASSING: Final = (  # a later statement may succeed, perhaps on another server
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,  # the connection was closed
+    asyncpg.InternalClientError,  # the same, while it was idle
     asyncpg.OperatorInterventionError,  # shut down, timed out, starting up
     asyncpg.InsufficientResourcesError,  # disk full, too many connections
     asyncpg.TransactionRollbackError,  # deadlock
@@ -50,12 +52,20 @@ CONTENTION: Final = (  # others were in the way: the same transaction may succee
 _LOST: Final = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     OSError,
     TimeoutError,
 )
-FATAL: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, StoreUnavailable)  # of a transaction
+FATAL: Final = (  # to a transaction
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+    TimeoutError,
+    StoreUnavailable,
+)
 
 
 class DatabaseError(StoreError):

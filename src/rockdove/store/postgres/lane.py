@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, Protocol
@@ -17,7 +18,7 @@ from rockdove.store.postgres.rights import KnownRights
 from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
 
 TRIES: Final = 8  # of one batch, where others are in the way
-PAUSE_SECONDS: Final = 0.01  # before the second try, at most; then twice as long each time
+PAUSE_SECONDS: Final = 0.01  # before the third try, at most; then twice as long each time
 DOUBT_SECONDS: Final = 10.0  # how long to find out whether a batch was committed
 
 
@@ -78,19 +79,19 @@ class Lane:
 
     async def _store(self, batch: Batch) -> None:
         for attempt in range(TRIES):
-            if attempt:
+            if attempt > 1:
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311
-            after = await self._try(batch)
+            # Who was overtaken locks first and numbers then, so that it is not overtaken again.
+            after = await self._try(batch, Changing if batch.changes or attempt else Plain)
             if after is None:
                 return
-            batch.begin_anew(after, batch.now_ms)
+            batch.begin_anew(after, time.time_ns() // 1_000_000)
         raise StoreUnavailable("others write to the same conversations all the time; try again")
 
-    async def _try(self, batch: Batch) -> int | None:
+    async def _try(self, batch: Batch, kind: type[Plain] | type[Changing]) -> int | None:
         """None: it is stored. Else it may be tried again, with msgids above this one."""
         connection = await self._connected()
         ticket = Ticket(self._identity.number, self._lane, self._identity.token, self._batch + 1)
-        kind: type[Plain] | type[Changing] = Changing if batch.changes else Plain
         work = kind(connection, self._database, self._known, ticket, batch)
         try:
             await work.run()
@@ -109,7 +110,7 @@ class Lane:
             if not await self._was_committed(ticket, error):
                 return 0
             await work.recall(self._database)
-        self._batch = ticket.batch
+        self._batch = max(self._batch, ticket.batch)  # a new connection has raised it
         self.last_msgid = max(self.last_msgid, work.last_msgid)
         return None
 

@@ -1,0 +1,244 @@
+"""Several nodes write to one PostgreSQL database, and lose it now and then."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+
+import pytest
+
+from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.records import (
+    Contact,
+    Draft,
+    EndMember,
+    Group,
+    Member,
+    MoveRead,
+    NodeState,
+    Outcome,
+    PutContact,
+    PutGroup,
+    PutMember,
+    Role,
+    Stored,
+    Tenant,
+)
+from rockdove.core.rules.posting import WriteToGroup, WriteToUser
+from rockdove.store.postgres.database import open_database
+from rockdove.store.postgres.nodes import PostgresNodes
+from tests.unit.store.nodes_on_postgres import Network, Node, add_users, draft_of, pair, running
+
+GROUP = 1
+STATE = NodeState(0, "a", "1", 0)
+
+
+async def log(node: Node, conversation: int) -> Sequence[Stored]:
+    return await node.store.messages(conversation, 0, 0, 1_000_000)
+
+
+def test_seqs_have_no_gaps_and_msgids_grow_with_them_whoever_writes(store: str) -> None:
+    async def write(node: Node, lane: int, users: list[int], device: int) -> list[Draft]:
+        chance = random.Random(device)
+        drafts: list[Draft] = []
+        for _ in range(12):
+            conversations = [pair(*chance.sample(users, 2)) for _ in range(chance.randint(1, 9))]
+            some = [draft_of(c >> 32, c, device, len(drafts) + number) for number, c in enumerate(conversations, 1)]
+            await node.send(*some, lane=lane)
+            drafts += some
+        return drafts
+
+    async def test() -> None:
+        async with running(store, 2) as nodes:
+            users = await add_users(nodes[0], 4)
+            devices = [(await nodes[0].store.open_device(users[0], f"{n}", "", 0)).id for n in range(8)]
+            writers = [write(node, lane, users, devices.pop()) for node in nodes for lane in range(node.store.lanes)]
+            drafts = [draft for some in await asyncio.gather(*writers) for draft in some]
+            assert {draft.outcome for draft in drafts} == {Outcome.STORED}
+            for conversation in {draft.conversation for draft in drafts}:
+                mine = sorted((draft.seq, draft.msgid) for draft in drafts if draft.conversation == conversation)
+                assert [seq for seq, _ in mine] == list(range(1, len(mine) + 1))
+                assert [msgid for _, msgid in mine] == sorted(msgid for _, msgid in mine)
+                assert [(message.seq, message.msgid) for message in await log(nodes[1], conversation)] == mine
+
+    asyncio.run(test())
+
+
+def test_retry_on_another_node_is_answered_with_the_first_place(store: str) -> None:
+    async def test() -> None:
+        async with running(store, 2) as nodes:
+            one, other = await add_users(nodes[0], 2)
+            device = (await nodes[0].store.open_device(one, "", "", 0)).id
+            for seqid in range(1, 30):
+                drafts = [draft_of(one, pair(one, other), device, seqid) for _ in nodes]
+                await asyncio.gather(*(node.send(draft) for node, draft in zip(nodes, drafts, strict=True)))
+                assert {draft.outcome for draft in drafts} == {Outcome.STORED, Outcome.RETRY}
+                assert {(draft.msgid, draft.seq) for draft in drafts} == {(drafts[0].msgid, seqid)}
+
+    asyncio.run(test())
+
+
+def test_who_is_blocked_on_one_node_is_refused_by_another_one(store: str) -> None:
+    async def test() -> None:
+        async with running(store, 2) as nodes:
+            one, other = await add_users(nodes[0], 2)
+            device = (await nodes[0].store.open_device(one, "", "", 0)).id
+
+            async def outcome(seqid: int) -> Outcome:
+                permit = WriteToUser(Tenant(1, "", ""), one, other, "other")
+                draft = draft_of(one, pair(one, other), device, seqid, permit=permit)
+                await nodes[1].send(draft)
+                return draft.outcome
+
+            for number in range(0, 10, 2):
+                await nodes[0].change(PutContact(Contact(other, one, blocked=True, version=number + 1)))
+                assert await outcome(number + 1) is Outcome.REFUSED
+                await nodes[0].change(PutContact(Contact(other, one, version=number + 2)))
+                assert await outcome(number + 1) is Outcome.STORED
+                assert await outcome(number + 1) is Outcome.RETRY
+
+    asyncio.run(test())
+
+
+def test_who_was_put_out_of_a_group_on_one_node_is_refused_by_another_one(store: str) -> None:
+    async def test() -> None:
+        async with running(store, 2) as nodes:
+            one, other = await add_users(nodes[0], 2)
+            device = (await nodes[0].store.open_device(one, "", "", 0)).id
+            group = Group(GROUP, 1, "g", "Name", other, 0, size=2, version=7)
+            member = PutMember(Member(GROUP, one, Role.MEMBER, 0, 0))
+            await nodes[0].change(PutGroup(group), member)
+
+            async def send(seqid: int) -> Draft:
+                draft = draft_of(one, GROUP, device, seqid, permit=WriteToGroup(GROUP, one))
+                await nodes[1].send(draft)
+                return draft
+
+            for seqid in range(1, 6):
+                draft = await send(seqid)
+                assert (draft.outcome, draft.seq, draft.group_version) == (Outcome.STORED, seqid, 7)
+                await nodes[0].change(EndMember(GROUP, one, seqid))
+                assert (await send(seqid + 1)).outcome is Outcome.REFUSED
+                assert (await send(seqid)).outcome is Outcome.RETRY
+                await nodes[0].change(member)
+
+    asyncio.run(test())
+
+
+# ---------------------------------------------------------------- the answer is lost (protocol §4 Durable first)
+
+
+@pytest.mark.parametrize("lost", ["lose_request", "lose_answer"])
+@pytest.mark.parametrize("changes", [False, True])
+@pytest.mark.parametrize("seqid", [0, 5])
+def test_commit_whose_fate_is_unknown_is_done_once(store: str, lost: str, changes: bool, seqid: int) -> None:
+    async def test() -> None:
+        async with Network.before(store) as network, running(network.dsn) as (node,):
+            one, other = await add_users(node, 2)
+            device = (await node.store.open_device(one, "", "", 0)).id
+            conversation = pair(one, other)
+            await node.send(draft_of(one, conversation, device, 1))
+            for number in range(5):
+                draft = draft_of(one, conversation, device, seqid and seqid + number)
+                setattr(network, lost, True)
+                if changes:
+                    await node.change_with(draft, MoveRead(other, conversation, number))
+                else:
+                    await node.send(draft)
+                assert not getattr(network, lost)
+                assert (draft.outcome, draft.seq) == (Outcome.STORED, number + 2)
+            messages = await log(node, conversation)
+            assert [message.seq for message in messages] == list(range(1, 7))
+            assert messages[-1] == (6, draft.msgid, one, device, draft.record)
+
+    asyncio.run(test())
+
+
+def test_what_was_sent_before_the_answer_was_lost_and_comes_late_is_refused(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, other = await add_users(node, 2)
+            await node.send(draft_of(one, pair(one, other), 0, 0))
+            lane = node.store._lanes[0]
+            late = lane._batch + 1  # the number of a batch that is under way
+            await lane._connect()
+            number = "SELECT alive FROM store_batch($1, 0::smallint, $2, $3, '{}', '{}', '{}', '{}', 0" + ", '{}'" * 16 + ")"
+            assert lane._connection is not None
+            for batch, expected in ((late, False), (late + 1, True)):
+                arguments = node.nodes.number, node.nodes.token, batch
+                assert await lane._connection.fetchval(number, *arguments) is expected
+
+    asyncio.run(test())
+
+
+def test_another_database_at_the_same_address_is_not_written_to(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, other = await add_users(node, 2)
+            await node.send(draft_of(one, pair(one, other), 0, 0))
+            await node.database.fetch("UPDATE setting SET value = 'another!' WHERE name = 'epoch'")
+            await node.database.fetch(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid <> pg_backend_pid()"
+            )
+            with pytest.raises(StoreFailed):
+                await node.send(draft_of(one, pair(one, other), 0, 0))
+
+    asyncio.run(test())
+
+
+# ---------------------------------------------------------------- nodes
+
+
+def test_nodes_have_numbers_of_their_own_and_one_leads(store: str) -> None:
+    async def test() -> None:
+        database = await open_database(store)
+        nodes = await asyncio.gather(*(PostgresNodes.register(database) for _ in range(5)))
+        assert sorted(node.number for node in nodes) == [1, 2, 3, 4, 5]
+        for node in nodes:
+            assert [state.number for state in await node.beat(STATE)] == [1, 2, 3, 4, 5]
+        first = next(node for node in nodes if node.leads)
+        assert sum(node.leads for node in nodes) == 1
+        await first.leave()
+        others = [node for node in nodes if node is not first]
+        for node in others:
+            assert len(await node.beat(STATE)) == 4
+        assert [node.leads for node in others].count(True) == 1
+        assert (await PostgresNodes.register(database)).number == 6  # a number rests as long as it can
+        await database.close()
+
+    asyncio.run(test())
+
+
+def test_node_that_was_declared_dead_writes_nothing_until_it_is_back(store: str) -> None:
+    async def test() -> None:
+        async with running(store, 2) as (node, other_node):
+            one, other = await add_users(node, 2)
+            conversation = pair(one, other)
+            await node.send(draft_of(one, conversation, 0, 0))
+            await node.database.fetch(
+                "UPDATE node SET seen = now() - interval '16 seconds' WHERE number = $1", node.nodes.number
+            )
+            assert [state.number for state in await other_node.nodes.beat(STATE)] == [other_node.nodes.number]
+            for _ in range(2):
+                with pytest.raises(StoreUnavailable):
+                    await node.send(draft_of(one, conversation, 0, 0))
+            number = node.nodes.number
+            assert len(await node.nodes.beat(STATE)) == 2
+            assert node.nodes.number == number
+            await node.send(draft_of(one, conversation, 0, 0))
+            assert [message.seq for message in await log(node, conversation)] == [1, 2]
+
+    asyncio.run(test())
+
+
+def test_login_says_where_the_device_was_before(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            (one,) = await add_users(node, 1)
+            logins = [await node.store.open_device(one, "phone", "", 0, holder) for holder in (3, 5, 0, 3)]
+            assert [(device.login, device.holder) for device in logins] == [(1, 0), (2, 3), (2, 5), (3, 5)]
+            device = await node.store.device(one, "phone")
+            assert device is not None
+            assert (device.login, device.holder) == (3, 3)
+
+    asyncio.run(test())
