@@ -17,7 +17,7 @@ class Settings:
     window: int = limits.WINDOW
     device_expiry_ms: int = limits.DEVICE_EXPIRY_MS
     group_max_members: int = 10_000
-    logins_at_once: int = 64
+    logins_at_once: int = 32
     logins_waiting: int = 2_000
     maintenance_ms: int = 1_000  # between two steps of cutting logs
 

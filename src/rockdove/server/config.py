@@ -104,7 +104,7 @@ class Config(BaseModel):
     max_frame_bytes: int = Field(default=limits.FRAME_BYTES, ge=limits.FRAME_BYTES_BEFORE_LOGIN, le=16 * 1024 * 1024)
     group_max_members: int = Field(default=10_000, ge=2, le=1_000_000)
     max_connections: int | None = Field(default=None, ge=1)  # None: as many as the process may have files open
-    logins_at_once: int = Field(default=64, ge=1, le=10_000)
+    logins_at_once: int = Field(default=32, ge=1, le=10_000)
     logins_waiting: int = Field(default=2_000, ge=0, le=1_000_000)
     resume_token_days: int = Field(default=30, ge=1, le=3650)
     device_expiry_days: int = Field(default=30, ge=1, le=3650)
