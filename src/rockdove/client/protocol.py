@@ -33,8 +33,9 @@ STABLE_SECONDS: Final = 30.0  # a connection that lived this long starts the bac
 NEVER: Final = float("inf")
 
 _LATER: Final = (pb.UNAVAILABLE, pb.RESOURCE_EXHAUSTED)  # try again with the same seqid (protocol §4)
-# Disconnects after which everybody comes at once, or which ask for restraint: the attempt to begin the backoff with.
-_CALMER: Final[dict[int | None, int]] = {pb.SERVER_SHUTDOWN: 3, pb.FLOODING: 6}
+CROWDED: Final = 3  # the attempt to begin the backoff with where everybody comes at once: up to 4 s
+# The same for disconnects after which that is so, or which ask for restraint.
+_CALMER: Final[dict[int | None, int]] = {pb.SERVER_SHUTDOWN: CROWDED, pb.FLOODING: 6}
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +208,8 @@ class Protocol:
             return 0.0  # once more, with the token that we were given
         if isinstance(end, Disconnected | LoginRefused) and not end.retry:
             raise end
-        delay = self._reconnects.next_delay(_CALMER.get(code, 0))
+        crowded = isinstance(end, LoginRefused) and end.code == pb.UNAVAILABLE  # too many log in already
+        delay = self._reconnects.next_delay(CROWDED if crowded else _CALMER.get(code, 0))
         self._emit(Reconnecting(delay, code, str(end)))
         return delay
 

@@ -83,6 +83,16 @@ def test_a_login_refused_for_now_is_tried_again(peer: Peer, code: pb.Code) -> No
     assert peer.protocol.lost(peer.now, "closed") > 0
 
 
+def test_who_is_one_of_too_many_waits_longer() -> None:
+    delays = {}
+    for code in (pb.INTERNAL, pb.UNAVAILABLE):
+        other = Peer()
+        other.protocol.open(other.now)
+        other.say(pb.Command(conack=pb.ConAck(status=pb.STATUS_FAIL, code=code, reason="try again in 3 s")))
+        delays[code] = other.protocol.lost(other.now, "closed")
+    assert delays[pb.UNAVAILABLE] == 8 * delays[pb.INTERNAL] > 0
+
+
 def test_comes_back_with_the_resume_token(peer: Peer) -> None:
     peer.login(resume_token="cheap", server_time=1_000, resume_expires_at=61_000)
     peer.protocol.lost(peer.now, "gone")
