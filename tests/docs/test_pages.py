@@ -66,7 +66,7 @@ def test_both_readmes_have_the_same_structure_and_links() -> None:
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md"])
 def test_commands_of_the_chat_in_the_readmes_exist(name: str) -> None:
     known = {word for each in COMMANDS for word in each.names}
-    paths = {"/healthz", "/readyz"}
+    paths = {"/healthz", "/readyz", "/metrics"}
     shown = {span.split()[0] for span in code_spans(read(name)) if span.startswith("/")} - paths
     assert "/group" in shown
     assert shown <= known
