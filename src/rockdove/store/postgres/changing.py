@@ -4,23 +4,24 @@ Messages alone go this way, too, when others were faster on the shorter one.
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
 
-from rockdove.core.records import Append, Batch, Change, Draft, Earlier, Outcome
+from rockdove.core.records import Append, Batch, Change, Draft, Earlier, MoveRead, Outcome
 from rockdove.store.deciding import refusal_of
 from rockdove.store.postgres.database import FATAL, Database
 from rockdove.store.postgres.effects import Effects
+from rockdove.store.postgres.locked import LockedView
 from rockdove.store.postgres.plain import marks_of
 from rockdove.store.postgres.proposal import Key, Proposal, earlier_of, repeat
-from rockdove.store.postgres.rights import KnownRights, Rights, RightsView
+from rockdove.store.postgres.rights import KnownRights, Rights
 from rockdove.store.postgres.tables import Rows
 from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
 
-_LOCK: Final = "SELECT id, version, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
+_LOCK: Final = "SELECT id, version, last_seq, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
 _STORE: Final = f"SELECT heads, stale, behind, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
 _MARKS: Final = "SELECT store_marks($1, $2, $3, $4, $5)"
 
@@ -36,9 +37,8 @@ class Changing:
         self._known = known
         self._ticket = ticket
         self._batch = batch
-        self._rights: dict[int, Rights] = {}  # of locked conversations
-        self._view = RightsView(Statements(connection), self._rights)
-        self._effects = Effects(connection, self._append)
+        self._view = LockedView(Statements(connection))
+        self._effects = Effects(connection, self._append, self._view.move)
         self.last_msgid = 0  # the highest that was stored
 
     async def run(self) -> None:
@@ -49,12 +49,14 @@ class Changing:
         rights = await self._known.know(self._database, drafts, sorted(conversations))
         try:
             await self._begin()
-            await self._lock(sorted(conversations | {draft.conversation for draft in drafts}), rights)
+            await self._lock(sorted(conversations | {draft.conversation for draft in drafts}), rights, conversations)
             for messages, change in batch.steps():
                 await self._store(messages)
                 if change is not None:
                     await self._change(change)
-            await self._connection.execute(_MARKS, *marks_of(batch))
+            await self._view.write()
+            if batch.cursors or batch.seen:
+                await self._connection.execute(_MARKS, *marks_of(batch))
             await self._connection.execute("COMMIT")
         except BaseException:
             with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
@@ -75,16 +77,19 @@ class Changing:
         if done != "UPDATE 1":
             raise FencedError
 
-    async def _lock(self, conversations: Sequence[int], rights: Mapping[int, Rights]) -> None:
+    async def _lock(self, conversations: Sequence[int], rights: Mapping[int, Rights], readers: Iterable[int]) -> None:
         """What is known of them, and true, holds until the end; and nobody else gives msgids there."""
         stale = []
         newest = 0
-        for conversation, version, last_msgid in await self._connection.fetch(_LOCK, conversations):
+        heads = {}
+        for conversation, version, last_seq, last_msgid in await self._connection.fetch(_LOCK, conversations):
+            heads[conversation] = last_seq
             newest = max(newest, last_msgid)
             if rights[conversation].version == version:
-                self._rights[conversation] = rights[conversation]
+                self._view.rights[conversation] = rights[conversation]
             else:
                 stale.append(conversation)
+        await self._view.lock(heads, readers)
         self._known.forget(stale)
         if newest >= self._batch.first_msgid:
             self._batch.begin_anew(newest, time.time_ns() // 1_000_000)
@@ -94,7 +99,7 @@ class Changing:
         earlier: dict[Key, Earlier] = {}
         while drafts:
             proposal = Proposal()
-            await proposal.add(drafts, self._rights, earlier, self._view, self._batch.now_ms, ask=ask)
+            await proposal.add(drafts, self._view.rights, earlier, self._view, self._batch.now_ms, ask=ask)
             if not proposal:
                 proposal.stored(())
                 return
@@ -103,6 +108,7 @@ class Changing:
                 raise BehindError(answer["behind"])
             if answer["heads"] is not None:
                 proposal.stored(answer["heads"])
+                self._view.stored(proposal.sizes)
                 self.last_msgid = max(self.last_msgid, proposal.last_msgid)
                 return
             if answer["stale"] is not None:  # not there before, as the group is new
@@ -125,8 +131,10 @@ class Changing:
                 draft.outcome, draft.refusal = Outcome.REFUSED, change.refusal
             return
         await self._effects.carry_out(change.effects)
+        if not all(isinstance(effect, MoveRead) for effect in change.effects):
+            self._view.changed()
         for conversation in self._effects.changed:
-            self._rights.pop(conversation, None)
+            self._view.rights.pop(conversation, None)
         if draft is not None:
             await self._store([draft], ask=False)
 

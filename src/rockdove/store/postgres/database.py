@@ -48,6 +48,7 @@ CONTENTION: Final = (  # others were in the way: the same transaction may succee
     asyncpg.TransactionRollbackError,  # deadlock
     asyncpg.LockNotAvailableError,
     asyncpg.UniqueViolationError,
+    asyncpg.InvalidCachedStatementError,  # the schema has changed
 )
 _LOST: Final = (
     asyncpg.PostgresConnectionError,

@@ -55,8 +55,13 @@ _PUT_JOIN_REQUEST: Final = _upsert("join_request", ("conversation", "account", "
 class Effects:
     """Writes effects, in bulk by kind; notes of which conversations the rights have changed."""
 
-    def __init__(self, connection: asyncpg.Connection, append: Callable[[Sequence[Append]], Coroutine[Any, Any, None]]) -> None:
-        """`append` stores notices."""
+    def __init__(
+        self,
+        connection: asyncpg.Connection,
+        append: Callable[[Sequence[Append]], Coroutine[Any, Any, None]],
+        move: Callable[[Sequence[MoveRead]], Coroutine[Any, Any, None]],
+    ) -> None:
+        """`append` stores notices, `move` read cursors."""
         self._connection = connection
         self.changed: set[int] = set()  # conversations
         self._carriers: dict[type[Effect], Callable[[list[Any]], Coroutine[Any, Any, None]]] = {
@@ -69,7 +74,7 @@ class Effects:
             Append: append,
             Rewrite: self._rewrite,
             NoteEdit: self._note_edits,
-            MoveRead: self._move_reads,
+            MoveRead: move,
             HideMessages: self._hide_messages,
             KickDevice: self._kick_devices,
         }
@@ -163,12 +168,6 @@ class Effects:
     async def _note_edits(self, effects: Sequence[NoteEdit]) -> None:
         await self._write(
             "INSERT INTO edit VALUES ($1, $2) ON CONFLICT DO NOTHING", ((effect.msgid, effect.edit) for effect in effects)
-        )
-
-    async def _move_reads(self, effects: Sequence[MoveRead]) -> None:
-        await self._write(
-            "UPDATE member SET read_seq = $3 WHERE account = $1 AND conversation = $2 AND read_seq < $3",
-            ((effect.user, effect.conversation, effect.seq) for effect in effects),
         )
 
     async def _hide_messages(self, effects: Sequence[HideMessages]) -> None:

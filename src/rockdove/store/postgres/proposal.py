@@ -24,6 +24,7 @@ class Proposal:
         self._first: dict[Key, Draft] = {}
         self._asked: dict[Key, None] = {}  # requests to be looked for
         self._places: dict[int, int] = {}  # of conversations
+        self.sizes: dict[int, int] = {}  # how many messages each conversation gets
         self._numbers: list[int] = []  # of the drafts, each within its conversation
 
     def __bool__(self) -> bool:
@@ -84,6 +85,7 @@ class Proposal:
             if sizes[place] == 1:
                 first[place] = draft.msgid
         drafts = self._drafts
+        self.sizes = dict(zip(conversations, sizes, strict=True))
         return (
             *(conversations, None if rights is None else [rights[conversation].version for conversation in conversations]),
             *(sizes, first, last),

@@ -11,9 +11,9 @@ _NO_SEQID: Final = to_order(0)
 # Conversations from above $1; who may see what of them; up to where the devices seen since $2 that still lack something have
 # all, and whether every member has a device.
 _SPANS: Final = (
-    "WITH page AS MATERIALIZED (SELECT c.id, t.retention_days, c.first_seq, c.last_seq"
-    " FROM tenant t JOIN conversation c ON c.tenant = t.id"
-    f" WHERE t.retention_days <> {FOREVER} AND c.id > $1 AND c.last_seq > 0 ORDER BY c.id LIMIT $3),"
+    "WITH page AS MATERIALIZED (SELECT c.id, t.retention_days, c.first_seq, c.last_seq FROM tenant t, LATERAL ("
+    "SELECT * FROM conversation c WHERE c.tenant = t.id AND c.id > $1 AND c.last_seq > 0 ORDER BY c.id LIMIT $3) c"
+    f" WHERE t.retention_days <> {FOREVER} ORDER BY c.id LIMIT $3),"
     " span AS MATERIALIZED ("
     f"SELECT p.id, g.account, g.after_seq, {OPEN} AS through_seq FROM page p JOIN group_member g ON g.conversation = p.id"
     " UNION ALL SELECT p.id, f.account, f.after_seq, f.through_seq FROM page p JOIN former_member f ON f.conversation = p.id"
