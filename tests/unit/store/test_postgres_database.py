@@ -99,6 +99,7 @@ def test_of_several_hosts_the_one_that_takes_writes_is_used(start_postgres: Call
 
     async def go_on() -> None:
         database = await open_database(f"postgresql://postgres@{hosts}/postgres")
+        await database.fetch("SELECT 1")
         primary.kill()
         standby.promote()
         with pytest.raises(StoreUnavailable):

@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -26,6 +27,7 @@ from rockdove.core.records import (
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
 from rockdove.store.postgres.database import open_database
 from rockdove.store.postgres.nodes import PostgresNodes
+from tests.engines.postgres import PostgresServer
 from tests.unit.store.nodes_on_postgres import Network, Node, add_users, draft_of, pair, running
 
 GROUP = 1
@@ -166,6 +168,37 @@ def test_what_was_sent_before_the_answer_was_lost_and_comes_late_is_refused(stor
             for batch, expected in ((late, False), (late + 1, True)):
                 arguments = node.nodes.number, node.nodes.token, batch
                 assert await lane._connection.fetchval(number, *arguments) is expected
+
+    asyncio.run(test())
+
+
+def test_database_that_is_killed_and_comes_back_has_all_that_was_acknowledged(
+    start_postgres: Callable[..., PostgresServer],
+) -> None:
+    server = start_postgres(durable=True)
+
+    async def test() -> None:
+        async with running(server.dsn()) as (node,):
+            one, other = await add_users(node, 2)
+            device = (await node.store.open_device(one, "", "", 0)).id
+            drafts: list[Draft] = []
+
+            async def send(until: int) -> None:
+                while len(drafts) < until:
+                    draft = draft_of(one, pair(one, other), device, len(drafts) + 1)
+                    with suppress(StoreUnavailable):  # where it takes long to come back
+                        await node.send(draft)
+                        drafts.append(draft)
+
+            for number in range(1, 4):
+                sending = asyncio.ensure_future(send(20 * number))
+                await asyncio.sleep(0.05)
+                server.kill()
+                await asyncio.to_thread(server.start)
+                await sending
+            places = [(message.seq, message.msgid) for message in await log(node, pair(one, other))]
+            assert places == [(draft.seq, draft.msgid) for draft in drafts]
+            assert [seq for seq, _ in places] == list(range(1, 61))
 
     asyncio.run(test())
 

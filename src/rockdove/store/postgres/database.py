@@ -129,7 +129,7 @@ async def open_database(dsn: str) -> Database:
         await _migrate(dsn, place)
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=1,
+            min_size=0,  # it would look for the server in vain, and say so, while that is away
             max_size=POOL,
             timeout=CONNECT_SECONDS,
             command_timeout=ANSWER_SECONDS,
