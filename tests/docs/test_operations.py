@@ -153,7 +153,7 @@ def test_every_log_event_is_documented_with_its_level_and_fields() -> None:
 def test_every_metric_is_documented_with_its_labels(tmp_path: Path) -> None:
     with closing(VirtualWorld(make_storage("memory", tmp_path))) as world:
         world.connect().login("alice")
-        listener: Any = SimpleNamespace(connections=set(), refused=0)
+        listener: Any = SimpleNamespace(connections=set(), refused=0, headers_refused=0)
         pulse: Any = SimpleNamespace(lag=Histogram(SECONDS))
         text = Metrics(world.node, {"tcp": listener}, pulse).text().decode()
     told = set()
@@ -186,6 +186,7 @@ def test_the_documented_password_costs_hold() -> None:
         ("Settings", f"deletes at most {retention.MESSAGES} messages"),
         ("Several machines", f"| {POOL + LANES} for each node"),
         ("Several machines", f"| {OLDEST} or later"),
+        ("Behind a balancer", f"does not send it within {limits.LOGIN_MS // 1000} s"),
         ("Open files", f"keeps {app.RESERVED_FILES} for its own"),
     ],
 )

@@ -26,6 +26,10 @@ def serve(
     tls: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="Listen for clients in TLS, or off [off].")] = None,
     cert: Annotated[Path | None, typer.Option(metavar="FILE", help="Certificate for TLS with its chain, PEM.")] = None,
     key: Annotated[Path | None, typer.Option(metavar="FILE", help="Its key, PEM without a passphrase.")] = None,
+    proxy_protocol: Annotated[
+        str | None,
+        typer.Option(metavar="NETWORK,…", help="Balancers, such as 10.0.0.0/8, whose connections begin with a PROXY header."),
+    ] = None,
     http: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Answer /healthz and /readyz, or off [127.0.0.1:5180].")
     ] = None,
@@ -40,6 +44,7 @@ def serve(
         "tls": tls,
         "cert": cert,
         "key": key,
+        "proxy_protocol": proxy_protocol,
         "http": http,
     }
     try:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class LoginQueue:
     """Who logs in now, and who waits for it: first come first served, but the addresses take turns.
 
-    So one address with many logins does not keep the others waiting, and behind one proxy it is a plain queue.
+    So one address with many logins does not keep the others waiting, and behind a proxy that hides them it is a plain queue.
     """
 
     __slots__ = ("_at_once", "_queues", "_scheduler", "_waiting_limit", "under_way", "waiting")

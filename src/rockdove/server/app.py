@@ -156,7 +156,7 @@ class _Server:
         return self._obstacle
 
     def _listener(self, transport: str, node: Node) -> Listener:
-        listener = self._listeners[transport] = Listener(node, self._has_room)
+        listener = self._listeners[transport] = Listener(node, self._has_room, self._config.proxy_protocol or ())
         return listener
 
     async def _start(self, transport: str, address: Address, starting: Coroutine[Any, Any, int]) -> None:
@@ -169,7 +169,8 @@ class _Server:
         self._log.info("listening", transport=transport, host=address.host, port=port)
 
     def _has_room(self) -> bool:
-        return self._connections() < self._max_connections
+        arriving = sum(listener.arriving for listener in self._listeners.values())
+        return self._connections() + arriving < self._max_connections
 
     def _connections(self) -> int:
         return sum(len(listener.connections) for listener in self._listeners.values())

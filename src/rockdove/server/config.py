@@ -7,6 +7,7 @@ import socket
 import ssl
 import tomllib
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 
@@ -21,6 +22,7 @@ MOVING_SECONDS: Final = 3  # with the waits of server/app.py the server stops wi
 ENVIRONMENT_PREFIX: Final = "ROCKDOVE_"
 _ADDRESS: Final = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%\w+)?)\]|(?P<host>[^\s:\[\]]+)):(?P<port>[0-9]{1,5})")
 _ADDRESS_RULE: Final = "write HOST:PORT, such as 127.0.0.1:5181 or [::1]:5181, with a port up to 65535, or off"
+_NETWORK_RULE: Final = "write such as 10.0.0.0/8, with nothing but zeros after the first 8 bits, or 127.0.0.1"
 
 
 class ConfigError(Exception):
@@ -68,6 +70,20 @@ def _servers(value: object) -> object:
         raise ValueError(f"one of the servers {error}") from None
 
 
+def _networks(value: object) -> object:
+    """Networks and addresses with commas between them as networks."""
+    if value is None or isinstance(value, tuple):
+        return value
+    return tuple(_network(text.strip()) for text in (value if isinstance(value, str) else "").split(","))
+
+
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a network nor an address: {_NETWORK_RULE}") from None
+
+
 def _name(value: object) -> object:
     if not isinstance(value, str) or not names.is_name(value):
         raise ValueError(f"{value!r} is not a legal name: use {names.RULE}")
@@ -78,6 +94,7 @@ Listen = Annotated[Address | None, BeforeValidator(_address)]
 File = Annotated[Path, BeforeValidator(_path)]
 Database = Annotated[str | None, BeforeValidator(_database)]
 Servers = Annotated[tuple[Server, ...] | None, BeforeValidator(_servers)]
+Networks = Annotated[tuple[IPv4Network | IPv6Network, ...] | None, BeforeValidator(_networks)]
 Name = Annotated[str, BeforeValidator(_name)]
 
 
@@ -98,6 +115,7 @@ class Config(BaseModel):
     tls: Listen = None
     cert: File | None = None  # PEM, with the chain
     key: File | None = None  # PEM, without a passphrase
+    proxy_protocol: Networks = None  # whose connections begin with a PROXY header
     http: Listen = Address("127.0.0.1", 5180)
     heartbeat_seconds: int = Field(default=limits.HEARTBEAT_SECONDS, ge=1, le=3600)
     window: int = Field(default=limits.WINDOW, ge=1, le=65536)

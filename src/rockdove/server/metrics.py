@@ -45,10 +45,12 @@ class Metrics(Collector):
         node, listeners = self._node, self._listeners
         connections = {transport: len(listener.connections) for transport, listener in listeners.items()}
         refused = {transport: listener.refused for transport, listener in listeners.items()}
+        headers_refused = {transport: listener.headers_refused for transport, listener in listeners.items()}
         arriving, live = len(node.arrivals), len(node.registry)
         sessions = {"arriving": arriving, "live": live, "ending": max(0, sum(connections.values()) - arriving - live)}
         yield _gauge("connections", "Connections.", connections, "transport")
         yield _counter("connections_refused", "Connections beyond max_connections.", refused, "transport")
+        yield _counter("proxy_headers_refused", "Connections that should begin with one.", headers_refused, "transport")
         yield _gauge("sessions", "The same connections: not logged in yet, live, or ending.", sessions, "state")
         yield _counter("pushes", "Messages pushed to devices, re-pushes included.", node.commit.figures.pushes)
 

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final, cast
 
 from rockdove.core.node import Node
 from rockdove.core.session import Session
+from rockdove.transport.proxied import Network, ProxiedServer
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import LOGIN_MS
@@ -20,19 +21,32 @@ DEAD_PEER_MS: Final = 30_000  # data that nobody confirms for this long: the con
 class Listener:
     """Accepts connections on one address, and counts them."""
 
-    def __init__(self, node: Node, admit: Callable[[], bool]) -> None:
-        """`admit` says whether there is room for one more connection."""
+    def __init__(self, node: Node, admit: Callable[[], bool], balancers: Sequence[Network] = ()) -> None:
+        """`admit` says whether there is room for one more connection; those from `balancers` begin with a PROXY header."""
         self._node = node
         self._admit = admit
-        self._server: asyncio.Server | None = None
+        self._server: asyncio.Server | ProxiedServer | None = None
+        self._proxied = ProxiedServer(balancers, admit, self._accept, node.log) if balancers else None
         self.connections: set[Connection] = set()
         self.refused = 0  # for want of room, since the start
 
+    @property
+    def arriving(self) -> int:
+        """Connections from balancers whose header is awaited."""
+        return self._proxied.arriving if self._proxied else 0
+
+    @property
+    def headers_refused(self) -> int:
+        """Connections from balancers that did not begin with a PROXY header, since the start."""
+        return self._proxied.refused if self._proxied else 0
+
     async def start(self, host: str, port: int, tls: ssl.SSLContext | None = None) -> int:
         """Listen; returns the port, which matters when port 0 was asked for. Raises OSError."""
-        loop = asyncio.get_running_loop()
         handshake_seconds = LOGIN_MS / 1000 if tls else None  # else a minute, in which nobody counts the connection
-        self._server = await loop.create_server(
+        if self._proxied:
+            self._server = self._proxied
+            return await self._proxied.start(host, port, tls, BACKLOG, LOGIN_MS / 1000)
+        self._server = await asyncio.get_running_loop().create_server(
             self._accept, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_seconds
         )
         return int(self._server.sockets[0].getsockname()[1])
@@ -42,23 +56,24 @@ class Listener:
         if self._server is not None:
             self._server.close()
 
-    def _accept(self) -> "Connection":
+    def _accept(self, client: str = "") -> "Connection":
         full = not self._admit()
         self.refused += full
-        return Connection(self._node, self.connections, full=full)
+        return Connection(self._node, self.connections, client, full=full)
 
 
 class Connection(asyncio.Protocol):
     """One socket: `core.ports.Link` to its session."""
 
-    __slots__ = ("_connections", "_full", "_node", "_session", "_transport")
+    __slots__ = ("_client", "_connections", "_full", "_node", "_session", "_transport")
 
     _session: Session
     _transport: asyncio.Transport
 
-    def __init__(self, node: Node, connections: "set[Connection]", *, full: bool) -> None:
+    def __init__(self, node: Node, connections: "set[Connection]", client: str, *, full: bool) -> None:
         self._node = node
         self._connections = connections
+        self._client = client  # its address, where a balancer told it; else it is the other end's
         self._full = full
 
     # -- from the loop
@@ -77,7 +92,7 @@ class Connection(asyncio.Protocol):
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         peer = transport.get_extra_info("peername")
-        self._session = self._node.connect(self, peer[0] if peer else "")
+        self._session = self._node.connect(self, self._client or (peer[0] if peer else ""))
 
     def data_received(self, data: bytes) -> None:
         if not self._full:

@@ -5,6 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,17 @@ def test_listening_nowhere_is_refused(tmp_path: Path) -> None:
     assert "set tcp or tls" in refusal(tcp="off")
     cert, key = certificate(tmp_path, "a")
     assert load_config(None, {"tcp": "off", "tls": "localhost:0", "cert": str(cert), "key": str(key)}).tcp is None
+
+
+def test_balancers_are_networks_and_addresses_of_both_families() -> None:
+    assert load_config(None, {}).proxy_protocol is None
+    config = load_config(None, {"proxy_protocol": "10.0.0.0/8, 127.0.0.1,2001:db8::/32,::1"})
+    assert config.proxy_protocol == tuple(map(ip_network, ["10.0.0.0/8", "127.0.0.1/32", "2001:db8::/32", "::1/128"]))
+
+
+@pytest.mark.parametrize("text", ["localhost", "10.0.0.1/8", "10.0.0.0/33", "10.0.0.0/8,", "", "1", ["10.0.0.0/8"], 1])
+def test_what_is_no_network_is_refused(text: object) -> None:
+    assert "is neither a network nor an address: write such as 10.0.0.0/8" in refusal(proxy_protocol=text)
 
 
 # ---------------------------------------------------------------- errors name the setting as it was given

@@ -22,7 +22,7 @@ class Watched:
 
     def __init__(self, world: VirtualWorld) -> None:
         self.world = world
-        self.listener = SimpleNamespace(connections=set(), refused=0)
+        self.listener = SimpleNamespace(connections=set(), refused=0, headers_refused=0)
         self.pulse = SimpleNamespace(lag=Histogram(SECONDS))
         self._metrics = Metrics(world.node, {"tcp": self.listener}, self.pulse)  # type: ignore[dict-item, arg-type]
 
@@ -97,10 +97,12 @@ def test_sessions_are_told_apart(watched: Watched) -> None:
     watched.world.connect()
     watched.listener.connections = {1, 2, 3}
     watched.listener.refused = 4
+    watched.listener.headers_refused = 5
     sessions = {state: watched["sessions", state] for state in ("arriving", "live", "ending")}
     assert sessions == {"arriving": 1, "live": 1, "ending": 1}
     assert watched["connections", "tcp"] == 3
     assert watched["connections_refused_total", "tcp"] == 4
+    assert watched["proxy_headers_refused_total", "tcp"] == 5
 
 
 def test_logins_are_counted_by_their_answer_and_seen_waiting(watched: Watched) -> None:
