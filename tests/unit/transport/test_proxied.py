@@ -310,6 +310,7 @@ def test_after_the_stop_nobody_arrives_and_who_is_in_stays(tls: Certificate | No
             await door.until(lambda: door.listener.arriving == 1)
             door.listener.stop()
             assert await waiting.hear() == b""
+            assert door.listener.headers_refused == 0  # it was not waited for
             with pytest.raises(ConnectionRefusedError):
                 door.dial()
             assert len(door.listener.connections) == 1
