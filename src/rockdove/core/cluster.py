@@ -1,5 +1,7 @@
 """This node among the others that serve the same store."""
 
+from collections.abc import Callable
+
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.hearing import Hearing
 from rockdove.core.msgid import MsgidSource
@@ -56,15 +58,19 @@ class Cluster:
                 self._bus.attend(node_topic(now))
             self._presence.announce()
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device:
-        """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable."""
-        while True:
+    async def open_device(self, user: int, name: str, client: str, now_ms: int, wanted: Callable[[], bool]) -> Device | None:
+        """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable.
+
+        None once it is not `wanted` any more: whoever has gone must not replace himself where he has come to meanwhile.
+        """
+        while wanted():
             number = self._neighbours.number
             device = await self._store.open_device(user, name, client, now_ms, number)
             if device.holder in (0, number):
                 return device
             # What the older session stores while it ends is to be known, too: look again.
             await self._neighbours.replace(device.holder, user, name, device.login)
+        return None
 
     def _look_everywhere(self) -> None:
         """Rings may have been missed: what they were about is in the store."""

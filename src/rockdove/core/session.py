@@ -265,14 +265,15 @@ class Session:
         tenant, user, kicked_ms = admission
         now_ms = node.scheduler.now_ms()
         try:
-            device = await node.cluster.open_device(user.id, connect.device, display_text(connect.client), now_ms)
+            name, client = connect.device, display_text(connect.client)
+            device = await node.cluster.open_device(user.id, name, client, now_ms, lambda: self._state is State.AWAITING_LOGIN)
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
             return
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
-        if self._state is not State.AWAITING_LOGIN:
+        if device is None or self._state is not State.AWAITING_LOGIN:
             return
         if node.registry.of_device(user.id, connect.device) is not None:  # it logged in twice at once
             self._take_over(admission, connect)

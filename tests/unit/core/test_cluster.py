@@ -1,0 +1,63 @@
+"""A device that logs in here while it is, or was, on another node."""
+
+from asyncio import run
+from types import SimpleNamespace
+
+import pytest
+
+from rockdove.core.cluster import Cluster
+from rockdove.core.records import Device
+
+HERE, ELSEWHERE = 1, 2
+
+
+class Store:
+    """One device, and who holds it."""
+
+    def __init__(self) -> None:
+        self.holder = ELSEWHERE
+        self.login = 0
+
+    async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int) -> Device:
+        before, self.holder = self.holder, node
+        self.login += 1
+        return Device(1, 0, 0, self.login, before)
+
+
+class Neighbours:
+    """Another node, which the device `leaves_for` while it is asked."""
+
+    number = HERE
+
+    def __init__(self, store: Store, leaves_for: int) -> None:
+        self._store = store
+        self._leaves_for = leaves_for
+        self.asked: list[int] = []
+
+    async def replace(self, holder: int, user: int, name: str, login: int) -> None:
+        self.asked.append(holder)
+        assert len(self.asked) == 1, "it comes back for ever"
+        if self._leaves_for != HERE:
+            await self._store.open_device(user, name, "", 0, self._leaves_for)
+
+
+@pytest.mark.parametrize("leaves_for", [HERE, ELSEWHERE])
+def test_who_is_gone_while_the_older_session_ends_replaces_himself_nowhere(leaves_for: int) -> None:
+    store = Store()
+    neighbours = Neighbours(store, leaves_for)
+    unused = SimpleNamespace()
+    cluster = Cluster(store, unused, unused, neighbours, unused, unused, unused, None)  # type: ignore[arg-type]
+    device = run(cluster.open_device(7, "phone", "", 0, lambda: not gone(store)))
+
+    assert neighbours.asked == [ELSEWHERE]
+    if leaves_for == HERE:
+        assert device is not None
+        assert (device.holder, device.login) == (HERE, 2)
+    else:
+        assert device is None
+        assert (store.holder, store.login) == (ELSEWHERE, 2)
+
+
+def gone(store: Store) -> bool:
+    """Whether the device has come to the other node after it had been here."""
+    return store.login > 0 and store.holder == ELSEWHERE
