@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,26 +15,41 @@ DEADLINE_SECONDS = 60
 PASSWORD = "correct horse battery staple"  # of every user in these tests
 
 
-def add_users(data: Path, names: Iterable[str]) -> None:
-    """Create users with PASSWORD in the data directory."""
+def add_users(place: Path | str, names: Iterable[str]) -> None:
+    """Create users with PASSWORD in the data directory, or in the database with that address."""
     lines = "".join(f"{name}:{PASSWORD}\n" for name in names)
-    command = [str(ROCKDOVE), "user", "add", "--from-file", "-", "--data", str(data)]
+    where = ["--data", str(place)] if isinstance(place, Path) else ["--store", place]
+    command = [str(ROCKDOVE), "user", "add", "--from-file", "-", *where]
     added = subprocess.run(command, input=lines, text=True, check=False, capture_output=True, timeout=DEADLINE_SECONDS)
     assert added.returncode == 0, added.stderr
 
 
 class ServerProcess:
-    """`rockdove serve` on free ports. `wrapper` is a command that starts it, such as strace; `program` is its stand-in."""
+    """`rockdove serve` on free ports. `wrapper` is a command that starts it, such as strace; `program` is its stand-in.
+
+    `environment` is added to that of the tests.
+    """
 
     def __init__(
-        self, data: Path, *arguments: str, wrapper: Sequence[str] = (), program: Sequence[str] = (str(ROCKDOVE),)
+        self,
+        data: Path,
+        *arguments: str,
+        wrapper: Sequence[str] = (),
+        program: Sequence[str] = (str(ROCKDOVE),),
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         command = [*wrapper, *program, "serve", "--data", str(data), "--tcp", "127.0.0.1:0", *arguments]
         if "--http" not in arguments:
             command += ["--http", "off"]
         self._lines: list[str] = []
         self._news = threading.Condition()
-        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, encoding="utf-8")
+        self._process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env=os.environ | dict(environment or {}),
+        )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
 
@@ -62,10 +77,17 @@ class ServerProcess:
         """Where it listens; waits for that. Raises AssertionError when it ends before it listens."""
         return int(self.wait_for_event("listening", lambda event: event.get("transport") == transport)["port"])
 
-    def wait_for_event(self, name: str, wanted: Callable[[dict[str, Any]], bool] = lambda event: True) -> dict[str, Any]:
-        """The first log event of that name which is `wanted`, past or still to come."""
+    @property
+    def events(self) -> int:
+        """How many lines it has written to its log so far."""
+        return len(self._lines)
+
+    def wait_for_event(
+        self, name: str, wanted: Callable[[dict[str, Any]], bool] = lambda event: True, after: int = 0
+    ) -> dict[str, Any]:
+        """The first log event of that name which is `wanted`, past or still to come, behind the first `after` lines."""
         found: list[dict[str, Any]] = []
-        seen = 0
+        seen = after
 
         def look() -> bool:
             nonlocal seen

@@ -38,9 +38,7 @@ def test_nothing_but_time_is_lost_while_the_bus_is_away(tmp_path: Path) -> None:
             await pulse.until_beats(10)
             await pulse.until_quiet()
             late = max(beat.received - beat.began for beat in pulse.beats if beat.began > lost)
-            print(
-                f"{back - lost:.1f} s without a bus: answered within {pulse.longest_answer(lost):.2f} s, there within {late:.2f} s"
-            )
+            print(f"{back - lost:.1f} s without a bus: answers took {pulse.longest_answer(lost):.2f} s, arrivals {late:.2f} s")
             assert late < DELAY_SECONDS
         fleet.apart = False
         await fleet.rest()

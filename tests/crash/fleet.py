@@ -1,79 +1,55 @@
-"""Users who write to each other through a server that fails, and note what they see.
-
-What each device decides comes from the seed; when it happens is up to the machine.
-"""
+"""Users who write to each other through servers that fail, and the history of what they see."""
 
 import asyncio
 import itertools
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from random import Random
-from typing import NamedTuple
 
 from rockdove.wire import im_pb2 as pb
+from tests.crash.device import CALM, DEVICES, PAUSE_SECONDS, PLACES, RESTLESS, USERS, Device
 from tests.history.checker import check
-from tests.history.content import edit_of, group_conversation, newest_edit, recall_of, seen, single_conversation
-from tests.history.events import (
-    Acked,
-    Answered,
-    Asked,
-    Event,
-    Invoked,
-    Killed,
-    LoggedIn,
-    Pinged,
-    Ponged,
-    Pulled,
-    Received,
-    Refused,
-    Sent,
-)
+from tests.history.content import single_conversation
+from tests.history.events import Event, Killed
 from tests.history.evidence import Evidence
-from tests.process import PASSWORD, ServerProcess
-from tests.raw import DEADLINE_SECONDS, Closed, RawClient, acknowledging, sending, text_message
+from tests.process import ServerProcess
+from tests.raw import DEADLINE_SECONDS
 
-USERS = ("alice", "bob", "carol")
-DEVICES = ("laptop", "phone")
-GROUPS = ("birds", "trees")
-PLACES = (*USERS, *(group_conversation(group) for group in GROUPS))  # where messages go
-IN_FLIGHT = 100  # unanswered sends of one device
-PAUSE_SECONDS = 0.04  # at most, between two actions of a device
-
-CALM = {"send": 50, "acknowledge": 40, "ping": 5, "send_transient": 5, "retry": 5, "recall": 4, "edit": 4, "change_group": 10}
-RESTLESS = CALM | {"vanish": 2, "leave": 2}
-RECENT = 20  # messages that may be recalled or edited
-FOR_EVER = 100 * 365 * 86_400  # seconds
-ASK_SEQID = 1 << 50  # of changes of groups; far from other seqids
-GONE = object()  # what an action returns that ends the connection
-
+__all__ = ["CALM", "RESTLESS", "USERS", "Fleet"]
 
 CONVERSATIONS = {single_conversation(a, b): {a, b} for a, b in itertools.combinations_with_replacement(USERS, 2)}
-
-
-class Letter(NamedTuple):
-    """A message that a device wants stored."""
-
-    conversation: str
-    content: bytes  # as histories tell of it
-    message: pb.Message
 
 
 class Fleet:
     """All devices of all users, and the history that they write together."""
 
-    def __init__(self, seed: str, actions: Mapping[str, int] = RESTLESS) -> None:
+    def __init__(self, seed: str, actions: Mapping[str, int] = RESTLESS, pause_seconds: float = PAUSE_SECONDS) -> None:
         self.history: list[Event] = []
         self.actions = actions
+        self.pause_seconds = pause_seconds
         self.connections = itertools.count(1)
         self.devices = [Device(self, user, name, Random(f"{seed} {user} {name}")) for user in USERS for name in DEVICES]
         self.last_words: list[pb.Disconnect | None] = []  # of connections that the server ended
+        self.apart = False
         self._lives: list[asyncio.Task[None]] = []
 
     async def go_online(self, port: int) -> None:
         """Bring every device online, and let it act until the server is gone."""
         self.last_words.clear()
         self._lives = [asyncio.create_task(device.live(port)) for device in self.devices]
+
+    def stay_online(self, ports: Sequence[int]) -> None:
+        """Have every device online at any of these nodes, and act whatever happens to them, until `rest`."""
+        self._lives = [asyncio.create_task(device.persist(ports)) for device in self.devices]
+
+    async def rest(self) -> None:
+        """Everybody hangs up. Raises what went wrong with a device."""
+        lives, self._lives = self._lives, []
+        for life in lives:
+            life.cancel()
+        for outcome in await asyncio.gather(*lives, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
 
     async def until_hung_up(self) -> None:
         """Wait until every device has lost its connection."""
@@ -86,22 +62,24 @@ class Fleet:
         self.history.append(Killed())
         server.kill()
 
-    async def finish(self, port: int) -> None:
+    async def finish(self, *ports: int) -> None:
         """Get every send answered and everything delivered and acknowledged; asserts that no promise was broken."""
-        await self._online_and_quiet(port, [])
+        await self._online_and_quiet(ports, [])
         self._assert_promises_kept()
         # What was acknowledged before must not come again before one more message in each conversation.
         last_texts = [(device, peer) for device in self.devices if device.name == DEVICES[0] for peer in PLACES]
-        await self._online_and_quiet(port, last_texts)
+        await self._online_and_quiet(ports[::-1], last_texts)
         self._assert_promises_kept()
 
     def _assert_promises_kept(self) -> None:
         violations = check(self.history, CONVERSATIONS)
         assert not violations, "\n".join(map(str, violations[:20]))
 
-    async def _online_and_quiet(self, port: int, texts: Sequence[tuple["Device", str]]) -> None:
-        await asyncio.gather(*(device.come_online(port) for device in self.devices))
+    async def _online_and_quiet(self, ports: Sequence[int], texts: Sequence[tuple[Device, str]]) -> None:
+        places = zip(self.devices, itertools.cycle(ports), strict=False)
+        await asyncio.gather(*(device.come_online(port) for device, port in places))
         reading = [asyncio.create_task(device.read_on()) for device in self.devices]
+        beating = [asyncio.create_task(device.keep_alive()) for device in self.devices]
         for device, peer in texts:
             device.send_text(peer)
         with suppress(TimeoutError):  # what is missing then, the checker tells
@@ -113,7 +91,7 @@ class Fleet:
                     await device.until(lambda device, owed=owed: owed <= device.received)
                     device.ping()
                     await device.until(lambda device: not device.unanswered_pings)
-        for task in reading:
+        for task in (*beating, *reading):
             task.cancel()
         for outcome in await asyncio.gather(*reading, return_exceptions=True):
             if isinstance(outcome, Exception):
@@ -122,260 +100,3 @@ class Fleet:
             if device.name == DEVICES[0]:
                 await device.pull_everything()
             await device.hang_up()
-
-
-class Device:
-    """One device of one user, over all its connections. The fleet keeps it alive; a connection may end at any time."""
-
-    def __init__(self, fleet: Fleet, user: str, name: str, random: Random) -> None:
-        self.user = user
-        self.name = name
-        self.unanswered: dict[int, Letter] = {}  # by seqid
-        self.answered: dict[int, Letter] = {}
-        self.texts: list[tuple[int, Letter]] = []  # those of them that are stored, with their msgids
-        self.wishes: dict[int, tuple[str, pb.Group]] = {}  # by seqid: changes of groups, not answered yet
-        self.received: set[int] = set()  # msgids
-        self.unanswered_pings = 0
-        self._fleet = fleet
-        self._random = random
-        self._seqids = itertools.count(1)
-        self._ask_seqids = itertools.count(ASK_SEQID)
-        self._token = PASSWORD
-        self._unacked: list[int] = []  # msgids, on this connection
-        self._client: RawClient
-        self._connection = 0
-        self._changed = asyncio.Condition()
-        if (user, name) == (USERS[0], DEVICES[0]):
-            for group in GROUPS:
-                policy = pb.GroupPolicy(join=pb.GroupPolicy.OPEN, members_invite=True, history_for_new=group == GROUPS[1])
-                create = pb.GroupCreate(id=group, name=group, members=USERS[1:2], policy=policy)
-                self.wishes[next(self._ask_seqids)] = (group, pb.Group(create=create))
-
-    @property
-    def waits(self) -> bool:
-        """Whether an answer is missing."""
-        return bool(self.unanswered or self.wishes)
-
-    # ------------------------------------------------------------ connections
-
-    async def live(self, port: int) -> None:
-        """Connect again and again, and act at random, until there is no server any more."""
-        with suppress(OSError, Closed):
-            while True:
-                await self.come_online(port)
-                await self._act_until_the_end()
-
-    async def _act_until_the_end(self) -> None:
-        """Returns when the device itself ends the connection, raises Closed when the server does."""
-        reading = asyncio.create_task(self.read_on())
-        acting = asyncio.create_task(self._act())
-        await asyncio.wait((reading, acting), return_when=asyncio.FIRST_COMPLETED)
-        try:
-            await (acting if acting.done() else reading)
-        except Closed as closed:
-            self._fleet.last_words.append(closed.disconnect)
-            raise
-        finally:
-            reading.cancel()
-            acting.cancel()
-            await self.hang_up()
-
-    async def come_online(self, port: int) -> None:
-        """Log in, and send again whatever is unanswered. Raises OSError or Closed."""
-        self._client = await RawClient.connect(port)
-        try:
-            conack = await self._client.login(self.user, self._token, self.name)
-        except Closed:
-            await self.hang_up()
-            raise
-        assert conack.status == pb.STATUS_OK, conack
-        assert max(self.answered, default=0) <= conack.last_seqid <= max([*self.answered, *self.unanswered], default=0)
-        self._token = conack.resume_token
-        self._connection = next(self._fleet.connections)
-        self._unacked = []
-        self.unanswered_pings = 0
-        self._note(LoggedIn(self._connection, self.user, self.name))
-        for seqid in self.unanswered:
-            self._send(seqid)
-        for seqid in self.wishes:
-            self._ask(seqid)
-
-    async def hang_up(self) -> None:
-        """End the connection without a word."""
-        await self._client.close()
-
-    async def read_on(self) -> None:
-        """Take in whatever comes. Raises Closed at the end of the connection."""
-        while True:
-            command = await self._client.read()
-            if command.HasField("request") and command.request.type == pb.MESSAGE:
-                self._take_message(pb.Message.FromString(command.request.payload))
-            elif command.HasField("response"):
-                self._take_answer(command.response)
-            elif command.HasField("pong"):
-                self.unanswered_pings -= 1
-                self._note(Ponged(self._connection))
-            async with self._changed:
-                self._changed.notify_all()
-
-    async def until(self, happened: Callable[["Device"], bool]) -> None:
-        """Wait, while `read_on` runs, acknowledging everything."""
-        async with self._changed:
-            while not happened(self):
-                if self._unacked:
-                    self._acknowledge_up_to(len(self._unacked))
-                await self._changed.wait()
-        if self._unacked:
-            self._acknowledge_up_to(len(self._unacked))
-
-    def _take_message(self, message: pb.Message) -> None:
-        if not message.seq:
-            return  # transient: nothing is promised
-        self.received.add(message.msgid)
-        self._unacked.append(message.msgid)
-        at_ms = int(time.monotonic() * 1000)
-        self._note(Received(self._connection, *seen(message), at_ms, message.removed, newest_edit(message)))
-
-    def _take_answer(self, response: pb.Response) -> None:
-        seqid = response.seqid
-        if not seqid:
-            return  # of a transient message
-        if seqid >= ASK_SEQID:
-            self._note(Answered(self._connection, seqid, response.code))
-            if response.code != pb.UNAVAILABLE:
-                self.wishes.pop(seqid, None)
-        elif response.code == pb.OK:
-            sent = pb.Sent.FromString(response.payload)
-            self._note(Sent(self._connection, seqid, sent.msgid, sent.seq))
-            if seqid in self.unanswered:
-                letter = self.answered[seqid] = self.unanswered.pop(seqid)
-                if letter.message.type == pb.TXT:
-                    self.texts.append((sent.msgid, letter))
-        else:
-            self._note(Refused(self._connection, seqid, response.code))
-            if response.code != pb.UNAVAILABLE:
-                self.unanswered.pop(seqid)
-
-    # ------------------------------------------------------------ actions
-
-    async def _act(self) -> None:
-        names, weights = list(self._fleet.actions), list(self._fleet.actions.values())
-        while True:
-            if getattr(self, self._random.choices(names, weights)[0])() is GONE:
-                return
-            await asyncio.sleep(self._random.uniform(0, PAUSE_SECONDS))
-
-    def send(self) -> None:
-        """Pipeline some messages."""
-        for _ in range(self._random.choice((1, 1, 2, 4, 16))):
-            if len(self.unanswered) < IN_FLIGHT:
-                self.send_text(self._random.choice(PLACES))
-
-    def send_text(self, place: str) -> None:
-        """A message like no other of this user, to a user or a group."""
-        text = f"{self.name} {len(self.answered)} {self._random.random()} " + "鸽" * self._random.choice((0, 1, 30, 1000))
-        group = place.removeprefix(group_conversation(""))
-        message = text_message(group, text)
-        message.chat = pb.SINGLE if group == place else pb.GROUP_CHAT
-        self._put(Letter(single_conversation(self.user, place) if group == place else place, text.encode(), message))
-
-    def recall(self) -> None:
-        """Take something back that was stored lately."""
-        if self.texts and len(self.unanswered) < IN_FLIGHT:
-            msgid, letter = self._random.choice(self.texts[-RECENT:])
-            self._put_change(pb.RECALL, pb.Change(msgid=msgid), letter, recall_of(msgid))
-
-    def edit(self) -> None:
-        """Write something anew that was stored lately."""
-        if self.texts and len(self.unanswered) < IN_FLIGHT:
-            msgid, letter = self._random.choice(self.texts[-RECENT:])
-            words = f"{self.name} edits {self._random.random()}"
-            payload = pb.MessageTxt(txt=words).SerializeToString()
-            self._put_change(
-                pb.EDIT, pb.Change(msgid=msgid, type=pb.TXT, payload=payload), letter, edit_of(msgid, words.encode())
-            )
-
-    def _put_change(self, kind: pb.MessageType, change: pb.Change, letter: Letter, content: bytes) -> None:
-        to, chat = letter.message.to, letter.message.chat
-        message = pb.Message(type=kind, to=to, chat=chat, payload=change.SerializeToString())
-        self._put(Letter(letter.conversation, content, message))
-
-    def _put(self, letter: Letter) -> None:
-        seqid = next(self._seqids)
-        self.unanswered[seqid] = letter
-        self._send(seqid)
-
-    def _send(self, seqid: int) -> None:
-        letter = self.unanswered.get(seqid) or self.answered[seqid]
-        self._note(Invoked(self._connection, seqid, letter.conversation, letter.content))
-        self._client.write(sending(seqid, letter.message))
-
-    def change_group(self) -> None:
-        """Come or go, or have others come, go or be silent; who may not is refused."""
-        group, user = self._random.choice(GROUPS), self._random.choice([name for name in USERS if name != self.user])
-        reference, users = pb.GroupRef(id=group), pb.GroupUsers(id=group, users=[user])
-        mute = pb.GroupMute(id=group, user=user, seconds=self._random.choice((0, 0, FOR_EVER)))
-        role = pb.GroupRole(id=group, user=user, role=self._random.choice((pb.GroupRole.MEMBER, pb.GroupRole.ADMIN)))
-        requests = [pb.Group(join=reference)] * 3 + [pb.Group(leave=reference), pb.Group(invite=users)]
-        requests += [pb.Group(kick=users), pb.Group(mute=mute), pb.Group(role=role)]
-        seqid = next(self._ask_seqids)
-        self.wishes[seqid] = (group, self._random.choice(requests))
-        self._ask(seqid)
-
-    def _ask(self, seqid: int) -> None:
-        group, request = self.wishes[seqid]
-        payload = request.SerializeToString()
-        self._note(Asked(self._connection, seqid, group_conversation(group), payload))
-        self._client.write(pb.Command(version=1, request=pb.Request(type=pb.GROUP, seqid=seqid, payload=payload)))
-
-    def retry(self) -> None:
-        """Send something once more that was answered, perhaps long ago."""
-        if self.answered:
-            self._send(self._random.choice(list(self.answered)))
-
-    def send_transient(self) -> None:
-        """A message for those online."""
-        self._client.write(sending(0, text_message(self._random.choice(USERS), "typing"), transient=True))
-
-    def acknowledge(self) -> None:
-        """Acknowledge up to some message, and with it those before it of its conversation."""
-        if self._unacked:
-            self._acknowledge_up_to(self._random.randint(1, len(self._unacked)))
-
-    def _acknowledge_up_to(self, count: int) -> None:
-        acked, self._unacked = self._unacked[:count], self._unacked[count:]
-        for msgid in acked:
-            self._note(Acked(self._connection, msgid))
-        self._client.write(*map(acknowledging, acked))
-
-    def ping(self) -> None:
-        """A heartbeat."""
-        self.unanswered_pings += 1
-        self._note(Pinged(self._connection))
-        self._client.write(pb.Command(version=1, ping=pb.Ping()))
-
-    def vanish(self) -> object:
-        """Lose the connection, and come back."""
-        return GONE
-
-    def leave(self) -> object:
-        """Say goodbye, and come back."""
-        self._client.write(pb.Command(version=1, disconnect=pb.Disconnect()))
-        return GONE
-
-    async def pull_everything(self) -> None:
-        """Read the logs of all this user's conversations."""
-        for chat, peer in [*((pb.SINGLE, user) for user in USERS), *((pb.GROUP_CHAT, group) for group in GROUPS)]:
-            after, more = 0, True
-            while more:
-                pull = pb.Sync(pull=pb.Pull(chat=chat, peer=peer, after=after, limit=200))
-                answer = await self._client.request(pb.SYNC, pull.SerializeToString())
-                assert answer.code == pb.OK or (answer.code, chat) == (pb.PERMISSION_DENIED, pb.GROUP_CHAT), answer
-                page = pb.Pulled.FromString(answer.payload)
-                for message in page.messages:
-                    after = message.seq
-                    self._note(Pulled(self._connection, *seen(message), message.removed, newest_edit(message)))
-                more = page.more
-
-    def _note(self, event: Event) -> None:
-        self._fleet.history.append(event)

@@ -67,7 +67,7 @@ class Engine(ABC):
             self._run()
             return
         for attempt in range(1, _ATTEMPTS + 1):
-            self.port = _free_port()
+            self.port = free_port()
             try:
                 self._run()
             except EngineError:
@@ -151,7 +151,8 @@ class Engine(ABC):
                 os.kill(pid, number)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A loopback port that nothing listens on, and that no connection will come from."""
     while True:
         port = random.choice(_PORTS)
         with socket.socket() as probe, suppress(OSError):
