@@ -54,8 +54,11 @@ async def scenario(port: int) -> None:
         await client.close()
 
 
-def test_server_out_of_descriptors_keeps_those_it_has_and_recovers(tmp_path: Path, start_server: StartServer) -> None:
+@pytest.mark.parametrize("arguments", [(), ("--proxy-protocol", "10.0.0.0/8")])
+def test_server_out_of_descriptors_keeps_those_it_has_and_recovers(
+    tmp_path: Path, start_server: StartServer, arguments: tuple[str, ...]
+) -> None:
     add_users(tmp_path, ["alice", "bob", "carol"])
-    server = start_server(tmp_path, wrapper=("prlimit", f"--nofile={OPEN_FILES}:{OPEN_FILES}"))
+    server = start_server(tmp_path, *arguments, wrapper=("prlimit", f"--nofile={OPEN_FILES}:{OPEN_FILES}"))
     asyncio.run(scenario(server.port()))
     server.stop()
