@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from rockdove.core import news_pb2 as news
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.hearing import Hearing
 from rockdove.core.msgid import MsgidSource
@@ -42,7 +43,8 @@ class Cluster:
         """Listen to the others, if there is a bus."""
         self._neighbours.on_gone = self._presence.node_gone
         if self._bus is not None:
-            self._bus.listen(hearing.ring, hearing.question, self._look_everywhere)
+            hearing.on_gap = self._look_everywhere
+            self._bus.listen(hearing.ring, hearing.question, self._reunite)
             self._bus.attend(NODES)
             self._bus.attend(node_topic(self._neighbours.number))
 
@@ -71,6 +73,12 @@ class Cluster:
             # What the older session stores while it ends is to be known, too: look again.
             await self._neighbours.replace(device.holder, user, name, device.login)
         return None
+
+    def _reunite(self) -> None:
+        """The bus is back: neither this node nor the others have heard everything."""
+        assert self._bus is not None
+        self._bus.ring(NODES, news.News(items=[news.Item(gap=news.Gap())]).SerializeToString())
+        self._look_everywhere()
 
     def _look_everywhere(self) -> None:
         """Rings may have been missed: what they were about is in the store."""

@@ -37,6 +37,7 @@ class Hearing:
         self._scheduler = scheduler
         self._log = log
         self.heard = 0  # rings since the start
+        self.on_gap: Callable[[], None] = lambda: None  # another node had no bus
         self._kinds: dict[str, Callable[[news.Item], None]] = {
             "stored": lambda item: self._stored(item.stored),
             "group_change": lambda item: self._group_change(item.group_change),
@@ -47,6 +48,7 @@ class Hearing:
             "presence": lambda item: self._told_presence(item.presence),
             "relation": lambda item: self._relation(item.relation),
             "typing": lambda item: self._typed(item.typing),
+            "gap": lambda _: self.on_gap(),
         }
 
     # -- rings

@@ -33,6 +33,10 @@ class Event(_message.Message):
     user: int
     def __init__(self, user: _Optional[int] = ..., conversation: _Optional[int] = ..., frame: _Optional[bytes] = ..., but_device: _Optional[int] = ...) -> None: ...
 
+class Gap(_message.Message):
+    __slots__ = []
+    def __init__(self) -> None: ...
+
 class GroupChange(_message.Message):
     __slots__ = ["conversation", "joined", "notices", "parted", "version"]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
@@ -60,9 +64,10 @@ class Here(_message.Message):
     def __init__(self, user: _Optional[int] = ..., state: _Optional[int] = ..., text: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Item(_message.Message):
-    __slots__ = ["delivered", "event", "group_change", "presence", "relation", "session_end", "sight", "stored", "typing"]
+    __slots__ = ["delivered", "event", "gap", "group_change", "presence", "relation", "session_end", "sight", "stored", "typing"]
     DELIVERED_FIELD_NUMBER: _ClassVar[int]
     EVENT_FIELD_NUMBER: _ClassVar[int]
+    GAP_FIELD_NUMBER: _ClassVar[int]
     GROUP_CHANGE_FIELD_NUMBER: _ClassVar[int]
     PRESENCE_FIELD_NUMBER: _ClassVar[int]
     RELATION_FIELD_NUMBER: _ClassVar[int]
@@ -72,6 +77,7 @@ class Item(_message.Message):
     TYPING_FIELD_NUMBER: _ClassVar[int]
     delivered: Delivered
     event: Event
+    gap: Gap
     group_change: GroupChange
     presence: Presence
     relation: Relation
@@ -79,7 +85,7 @@ class Item(_message.Message):
     sight: Sight
     stored: Stored
     typing: Typing
-    def __init__(self, stored: _Optional[_Union[Stored, _Mapping]] = ..., group_change: _Optional[_Union[GroupChange, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., sight: _Optional[_Union[Sight, _Mapping]] = ..., delivered: _Optional[_Union[Delivered, _Mapping]] = ..., session_end: _Optional[_Union[SessionEnd, _Mapping]] = ..., presence: _Optional[_Union[Presence, _Mapping]] = ..., relation: _Optional[_Union[Relation, _Mapping]] = ..., typing: _Optional[_Union[Typing, _Mapping]] = ...) -> None: ...
+    def __init__(self, stored: _Optional[_Union[Stored, _Mapping]] = ..., group_change: _Optional[_Union[GroupChange, _Mapping]] = ..., event: _Optional[_Union[Event, _Mapping]] = ..., sight: _Optional[_Union[Sight, _Mapping]] = ..., delivered: _Optional[_Union[Delivered, _Mapping]] = ..., session_end: _Optional[_Union[SessionEnd, _Mapping]] = ..., presence: _Optional[_Union[Presence, _Mapping]] = ..., relation: _Optional[_Union[Relation, _Mapping]] = ..., typing: _Optional[_Union[Typing, _Mapping]] = ..., gap: _Optional[_Union[Gap, _Mapping]] = ...) -> None: ...
 
 class News(_message.Message):
     __slots__ = ["items"]

@@ -27,13 +27,14 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_count", "_groups", "_inboxes", "_versions", "on_change", "on_interest")
+    __slots__ = ("_count", "_groups", "_inboxes", "_newest", "_versions", "on_change", "on_interest")
 
     def __init__(self) -> None:
         self._count = 0  # sessions
         self._inboxes: dict[int, Inbox] = {}
         self._groups: dict[int, dict[int, Inbox]] = {}  # by conversation, by user: who is here
         self._versions: dict[int, int] = {}  # of these groups: `_groups` is right as of that Group.version
+        self._newest: dict[int, int] = {}  # of these groups: the highest version that was heard of
         self.on_change: Callable[[int], None] = lambda _: None  # a session of this user came or went
         self.on_interest: Callable[[str, bool], None] = lambda *_: None  # there is now, or no more, somebody here
 
@@ -96,12 +97,19 @@ class Registry:
         known = self._versions.get(conversation, version)
         if version == known + 1:
             self._versions[conversation] = version
+        if conversation in self._newest:
+            self._newest[conversation] = max(version, self._newest[conversation])
         return version <= known + 1
+
+    def overtaken(self, conversation: int, version: int) -> bool:
+        """Whether later news of the group came before those of this version."""
+        return 0 < version < self._newest.get(conversation, 0)
 
     def reread(self, conversation: int, version: int) -> None:
         """Who of the members is here was read from the store, when the group had this version."""
         if conversation in self._versions:
             self._versions[conversation] = max(version, self._versions[conversation])
+            self._newest[conversation] = max(version, self._newest[conversation])
 
     def seat(self, inbox: Inbox, groups: Iterable[tuple[int, int]]) -> set[int]:
         """These are all the groups of a user, with their versions. Returns those that he was thought to be in, and is not."""
@@ -138,7 +146,7 @@ class Registry:
         here = self._groups.get(conversation)
         if here is None:
             here = self._groups[conversation] = {}
-            self._versions[conversation] = version
+            self._versions[conversation] = self._newest[conversation] = version
             self.on_interest(group_topic(conversation), True)
         here[inbox.user] = inbox
         self._versions[conversation] = min(version, self._versions[conversation])  # of what is older, more may be missing
@@ -146,5 +154,5 @@ class Registry:
     def _unseat(self, user: int, conversation: int) -> None:
         here = self._groups.get(conversation)
         if here is not None and here.pop(user, None) is not None and not here:
-            del self._groups[conversation], self._versions[conversation]
+            del self._groups[conversation], self._versions[conversation], self._newest[conversation]
             self.on_interest(group_topic(conversation), False)

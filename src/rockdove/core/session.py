@@ -392,9 +392,7 @@ class Session:
         except StoreUnavailable:
             return
         for conversation in owed:
-            self.outbound.backlog.owe(conversation)
-        if owed:
-            self.outbound.touch()
+            self.outbound.owe_as_found(conversation)
 
     # -- output that does not flow
 

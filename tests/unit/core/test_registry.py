@@ -44,6 +44,18 @@ def test_interest_begins_with_the_first_and_ends_with_the_last(place: Place) -> 
     assert place.topics == set()
 
 
+def test_news_that_later_ones_overtook_are_known_as_such(place: Place) -> None:
+    _, inbox = place.come(ALICE)
+    assert not place.registry.overtaken(GROUP, 5), "nobody is here whom it could concern"
+    place.registry.seat(inbox, [(GROUP, 5)])
+    place.registry.advance(GROUP, 7)
+    assert place.registry.overtaken(GROUP, 6)
+    assert not place.registry.overtaken(GROUP, 7)
+    assert not place.registry.overtaken(GROUP, 0), "a change that makes no version"
+    place.registry.reread(GROUP, 9)
+    assert place.registry.overtaken(GROUP, 8)
+
+
 def test_the_next_version_is_known_by_its_change_and_a_later_one_is_not(place: Place) -> None:
     _, inbox = place.come(ALICE)
     place.registry.seat(inbox, [(GROUP, 5)])

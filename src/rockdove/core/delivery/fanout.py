@@ -63,8 +63,7 @@ class Fanout:
             if not here:
                 return
             if group_version > registry.version(conversation):
-                self.look_again_all(conversation)
-                self.on_unknown(conversation)
+                self._news_missed(conversation)
                 return
             frame = codec.push(record, msgid)
             for inbox in here:
@@ -115,15 +114,18 @@ class Fanout:
         """Among the sessions of this node: who came, the notices, who went. `version`: of the group after it; 0: as before."""
         registry = self._registry
         if not registry.advance(conversation, version):
-            self.on_unknown(conversation)
+            self._news_missed(conversation)
         for user in joined:
+            self.look_again(user, conversation)  # of whom we know as a member, we may have missed that he had gone
             if registry.joined(user, conversation, version):
-                self.look_again(user, conversation)
                 self.on_joined(user, conversation)
         for notice in notices:
             self.push(conversation, notice.seq, notice.msgid, 0, 0, notice.record, version, now_ms)
         for user in parted:
-            registry.parted(user, conversation)
+            if registry.overtaken(conversation, version):
+                self.on_unknown(conversation)  # he may have come back since
+            else:
+                registry.parted(user, conversation)
             self.look_again(user, conversation)
 
     def look_again(self, user: int, conversation: int) -> None:
@@ -131,10 +133,11 @@ class Fanout:
         for session in self._registry.sessions(user):
             session.outbound.look_again(conversation)
 
-    def look_again_all(self, conversation: int) -> None:
-        """Perhaps it is not for anybody in this group: nothing more is pushed before it was read what each may see."""
+    def _news_missed(self, conversation: int) -> None:
+        """Who is in this group, and since when, is to be read: nothing more is pushed before it was read what each may see."""
         for inbox in self._registry.group(conversation):
             self.look_again(inbox.user, conversation)
+        self.on_unknown(conversation)
 
     def owe(self, conversation: int) -> None:
         """Something was stored in this conversation that is to be read."""

@@ -7,6 +7,7 @@ from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.backlog import Backlog
 from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.ports import Link, Scheduler, Store
+from rockdove.core.records import next_span
 from rockdove.wire import codec
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ class Outbound:
         """There is something in this conversation that the device has not got: the backlog reads it."""
         self.backlog.owe(conversation)
         self.touch()
+
+    def owe_as_found(self, conversation: int) -> None:
+        """Likewise, by what the store says: where we know of nothing more that the user may see, he has come back since."""
+        stream = self.window.streams.get(conversation)
+        if stream is not None and next_span(stream.visible, stream.position) is None:
+            stream.stale = True
+        self.owe(conversation)
 
     def push(self, stream: Stream, seq: int, msgid: int, record: bytes, sender: int, now_ms: int) -> None:
         """A message of the backlog."""

@@ -75,6 +75,8 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
     # -- commit
 
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
+        if self.shared and batch.msgids is not None:  # other nodes give msgids, too
+            batch.begin_anew(self.last_msgid, batch.now_ms)
         for drafts, change in batch.steps():
             for draft in drafts:
                 self._store(draft, lambda draft: permitted(draft, self, batch.now_ms))
