@@ -20,8 +20,8 @@ def _only_seems_broken(world: World, promise: Promise) -> bool:
     lost with the connection.
     """
     if promise is Promise.SENDER_ORDER:
-        return world.store_refused or world.strangers_refused
-    return promise is Promise.PUSHED_AGAIN and world.store_refused
+        return world.disk.refused or world.strangers_refused
+    return promise is Promise.PUSHED_AGAIN and world.disk.refused
 
 
 def violations(world: World) -> list[str]:

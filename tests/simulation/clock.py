@@ -4,11 +4,12 @@ import heapq
 from collections.abc import Callable, Coroutine, Generator
 from random import Random
 from types import coroutine
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 START_MS: Final = 1_750_000_000_000
 MS: Final = 1_000  # the clock counts microseconds
 TURN_US: Final = 800  # how long a turn of the loop takes, at most
+Result = TypeVar("Result")
 
 
 class Clock:
@@ -44,6 +45,16 @@ def pause(delay_us: int) -> Generator[int, None, None]:
     yield delay_us
 
 
+def at_once(work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of work that awaits nothing."""
+    try:
+        work.send(None)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+    raise AssertionError("it awaits something")
+
+
 class NodeScheduler:
     """`core.ports.Scheduler` of one life of a node; when that ends, nothing of it happens any more."""
 
@@ -52,20 +63,27 @@ class NodeScheduler:
         self._random = random
         self._offset_ms = START_MS + offset_ms
         self._on_error = on_error
+        self._under_way = 0  # what was begun and goes on soon
+        self._frozen_until_us = 0
         self.alive = True
 
-    def _call(self, call: Callable[[], None]) -> None:
-        if self.alive:
-            try:
-                call()
-            except Exception as error:
-                self._on_error(error)
+    def call(self, call: Callable[[], None]) -> None:
+        """The node does this now, or when it is no more frozen."""
+        if not self.alive:
+            return
+        if self.frozen_us:
+            self._clock.after(self.frozen_us, lambda: self.call(call))
+            return
+        try:
+            call()
+        except Exception as error:
+            self._on_error(error)
 
     def soon(self, call: Callable[[], None]) -> None:
-        self._clock.after(self._random.randrange(TURN_US), lambda: self._call(call))
+        self._go_on(self._random.randrange(TURN_US), call)
 
     def later(self, delay_ms: int, call: Callable[[], None]) -> None:
-        self._clock.after(delay_ms * MS + self._random.randrange(TURN_US), lambda: self._call(call))
+        self._clock.after(delay_ms * MS + self._random.randrange(TURN_US), lambda: self.call(call))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -75,7 +93,35 @@ class NodeScheduler:
         except Exception as error:
             self._on_error(error)
             return
-        self._clock.after(delay_us, lambda: self._call(lambda: self.spawn(work)))
+        self._go_on(delay_us, lambda: self.spawn(work))
+
+    def _go_on(self, delay_us: int, call: Callable[[], None]) -> None:
+        def go_on() -> None:
+            self._under_way -= 1
+            call()
+
+        self._under_way += 1
+        self._clock.after(delay_us, lambda: self.call(go_on))
 
     def now_ms(self) -> int:
         return self._clock.now_ms + self._offset_ms
+
+    # -- freezing
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the node waits for nothing but time, its clients and its commits."""
+        return not self._under_way
+
+    @property
+    def frozen_us(self) -> int:
+        """For how long the node does nothing."""
+        return max(0, self._frozen_until_us - self._clock.now_us)
+
+    def freeze(self, ms: int) -> None:
+        """Do nothing for so long."""
+        self._frozen_until_us = self._clock.now_us + ms * MS
+
+    def thaw(self) -> None:
+        """Go on at once."""
+        self._frozen_until_us = min(self._frozen_until_us, self._clock.now_us)

@@ -10,7 +10,8 @@ from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.ports import Store, View
 from rockdove.core.records import Batch, Device
 from rockdove.store.memory.store import MemoryStore
-from tests.simulation.clock import Clock, pause
+from tests.simulation.clock import Clock, NodeScheduler, pause
+from tests.simulation.nodes import LeasedNode
 
 Done = Callable[[Exception | None], None]
 
@@ -22,6 +23,7 @@ class Habits:
     slow: bool = False  # commits and reads take time, as over a network; else they are done at once
     unavailable: float = 0.0  # probability that a commit is refused
     fatal: float = 0.0  # probability that it fails for good
+    lanes: int = 1
 
 
 class Disk:
@@ -30,18 +32,24 @@ class Disk:
     def __init__(self, store: MemoryStore, habits: Habits) -> None:
         self.store = store
         self.habits = habits
+        self.refused = False  # some commit, at some time
 
 
 class NodeStore:
     """`core.ports.Store` of one life of a node. What it does not say itself comes from the disk's store, delayed."""
 
-    def __init__(self, disk: Disk, clock: Clock, random: Random) -> None:
+    def __init__(
+        self, disk: Disk, clock: Clock, random: Random, scheduler: NodeScheduler, nodes: LeasedNode | None = None
+    ) -> None:
+        self._disk = disk
         self._store = disk.store
         self._habits = disk.habits
         self._clock = clock
         self._random = random
-        self._pending: tuple[Batch, Done] | None = None  # not applied yet
-        self._committing = False
+        self._scheduler = scheduler
+        self._nodes = nodes
+        self._pending: dict[int, tuple[Batch, Done]] = {}  # not applied yet, by lane
+        self._committing: set[int] = set()  # lanes
         self.alive = True
 
     @property
@@ -54,7 +62,7 @@ class NodeStore:
 
     @property
     def lanes(self) -> int:
-        return self._store.lanes
+        return self._habits.lanes
 
     @property
     def shared(self) -> bool:
@@ -63,16 +71,16 @@ class NodeStore:
     # -- commit
 
     def commit(self, batch: Batch, done: Done) -> None:
-        assert not self._committing, "the core starts the next commit only after `done`"
-        self._committing = True
-        self._pending = (batch, done)
+        assert batch.lane not in self._committing, "the core starts the next commit of a lane only after `done`"
+        self._committing.add(batch.lane)
+        self._pending[batch.lane] = batch, done
         luck = self._random.random()
         if luck < self._habits.fatal:
-            self._in_time(lambda: self._fail(StoreFailed("the disk is broken"), applied=self._random.random() < 0.5))
+            self._in_time(lambda: self._fail(batch, StoreFailed("the disk is broken"), applied=self._random.random() < 0.5))
         elif luck < self._habits.fatal + self._habits.unavailable:
-            self._in_time(lambda: self._fail(StoreUnavailable("the disk is full"), applied=False))
+            self._in_time(lambda: self._fail(batch, StoreUnavailable("the disk is full"), applied=False))
         else:
-            self._in_time(self._apply)
+            self._in_time(lambda: self._apply(batch))
 
     def _in_time(self, call: Callable[[], None]) -> None:
         if self._habits.slow:
@@ -83,28 +91,34 @@ class NodeStore:
     def _delay_us(self) -> int:
         return self._random.choice([0, 200, 2_000, 2_000, 20_000, 200_000])
 
-    def _apply(self) -> None:
-        assert self._pending is not None
-        (batch, done), self._pending = self._pending, None
+    def _apply(self, batch: Batch) -> None:
+        if self._nodes is not None and not self._nodes.lives:
+            self._fail(batch, StoreUnavailable("this node was taken for dead"), applied=False)
+            return
+        _, done = self._pending.pop(batch.lane)
         self._store.commit(batch, lambda _: None)
-        self._in_time(lambda: self._tell(done, None))
+        self._in_time(lambda: self._tell(batch, done, None))
 
-    def _fail(self, error: Exception, *, applied: bool) -> None:
-        assert self._pending is not None
-        (batch, done), self._pending = self._pending, None
+    def _fail(self, batch: Batch, error: Exception, *, applied: bool) -> None:
+        _, done = self._pending.pop(batch.lane)
+        self._disk.refused = True
         if applied:
             self._store.commit(batch, lambda _: None)
-        self._tell(done, error)
+        self._tell(batch, done, error)
 
-    def _tell(self, done: Done, error: Exception | None) -> None:
-        self._committing = False
-        done(error)
+    def _tell(self, batch: Batch, done: Done, error: Exception | None) -> None:
+        def tell() -> None:
+            self._committing.remove(batch.lane)
+            done(error)
+
+        self._scheduler.call(tell)
 
     def crash(self) -> None:
         """The node is gone. What it was committing is stored, or it is not."""
         self.alive = False
-        if self._pending is not None and self._random.random() < 0.5:
-            self._store.commit(self._pending[0], lambda _: None)
+        for batch, _ in self._pending.values():
+            if self._random.random() < 0.5:
+                self._store.commit(batch, lambda _: None)
 
     # -- reads: the answer may be old when it arrives, but never older than the question
 

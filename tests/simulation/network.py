@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING, Final, Protocol
 
-from tests.simulation.clock import MS, Clock
+from tests.simulation.clock import MS, Clock, NodeScheduler
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
@@ -63,6 +63,7 @@ class Connection:
         self.peer = peer
         self.fate = fate
         self.session: Session | None = None  # until the server knows that it is gone
+        self.server: NodeScheduler  # of the node that has the session
         self.client_open = True
         self.client_reads = True
         self._clock = clock
@@ -109,7 +110,7 @@ class Connection:
     def _server_lost(self) -> None:
         session, self.session = self.session, None
         if session is not None:
-            session.link_lost()
+            self.server.call(session.link_lost)
 
     def _client_lost(self) -> None:
         if self.client_open:
@@ -146,19 +147,19 @@ class Connection:
         self._up_running = False
         if self.broken or self.session is None or self._reading_paused or not self._up:
             return
+        if self.server.frozen_us:
+            self._up_running = True
+            self._clock.after(self.server.frozen_us, self._step_up)
+            return
         size = min(self._piece(len(self._up)), self.fate.break_up)
         piece = bytes(self._up[:size])
         del self._up[:size]
         self.fate.break_up -= size
         if piece:
-            self.session.receive(piece, self._server_clock())
+            self.session.receive(piece, self.server.now_ms())
         if self.fate.break_up == 0:
             self.break_off()
         self._run_up()
-
-    def _server_clock(self) -> int:
-        assert self.session is not None
-        return self.session._node.scheduler.now_ms()
 
     def pause_reading(self) -> None:
         self._reading_paused = True
@@ -176,7 +177,7 @@ class Connection:
         self._unsent += len(data)
         if self._unsent > UNSENT_BYTES and not self._writing_paused:
             self._writing_paused = True
-            self.session.pause_writing(self._server_clock())
+            self.session.pause_writing(self.server.now_ms())
         self._run_down()
 
     def _run_down(self) -> None:
@@ -201,7 +202,7 @@ class Connection:
             return
         if self._writing_paused and self._unsent <= UNSENT_BYTES // 2 and self.session is not None:
             self._writing_paused = False
-            self.session.resume_writing()
+            self.server.call(self.session.resume_writing)
         if self._closing and not self._down:
             self._end()
         self._run_down()

@@ -28,6 +28,10 @@ class Plan:
     groups: list[str] = field(default_factory=list)
     history_for_new: bool = False
     changes: int = 0  # of groups
+    nodes: int = 1  # that share the store
+    lost_rings: float = 0.0  # probability that one is not heard
+    bad_rings: float = 0.0  # probability that one is late, or doubled
+    node_troubles: int = 0
 
     @classmethod
     def of(cls, random: Random) -> "Plan":
@@ -60,3 +64,11 @@ class Plan:
         self.groups = GROUPS[: random.choice([0, 1, 1, 2])]
         self.history_for_new = self.retention and random.random() < 0.3  # else the history may be gone
         self.changes = random.choice([4, 12, 30])
+
+    def add_nodes(self, random: Random) -> None:
+        """Let there be several nodes, in most worlds."""
+        self.nodes = random.choice([1, 1, 2, 2, 3])
+        self.habits.lanes = random.choice([1, 2, 3]) if self.nodes > 1 else 1
+        self.lost_rings = random.choice([0, 0, 0.1, 0.5])
+        self.bad_rings = random.choice([0, 0.2, 0.5])
+        self.node_troubles = random.choice([0, 2, 5])
