@@ -9,7 +9,7 @@ from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
 from rockdove.core.msgid import first_msgid
 from rockdove.core.ports import Store
-from rockdove.core.records import GROUPS_END, Query, Summary, within
+from rockdove.core.records import GROUPS_END, Query, Spans, Summary, within
 from rockdove.core.rules.posting import find_member, no_user, not_member
 from rockdove.core.rules.reading import DeleteForMe
 from rockdove.core.services.history import downwards, shown, upwards
@@ -75,10 +75,15 @@ class SyncService:
         limit = page_limit(query.limit)
         after, before = min(query.after, _MAX_SEQ), min(query.before, _MAX_SEQ)
         is_downwards = bool(before and not after)
-        if is_downwards:
-            messages = await downwards(self._store, conversation, spans, before, limit + 1)
-        else:
-            messages = await upwards(self._store, conversation, spans, after, before, limit + 1)
+        looked_at: Spans = ()
+        while looked_at != spans:
+            looked_at = spans
+            if is_downwards:
+                messages = await downwards(self._store, conversation, spans, before, limit + 1)
+            else:
+                messages = await upwards(self._store, conversation, spans, after, before, limit + 1)
+            if conversation < GROUPS_END:  # meanwhile he may have been put out, and the log gone on
+                spans = await self._store.visible(session.user, conversation)
         kept = self._fitting(await shown(self._store, session.user, conversation, messages[:limit]))
         more = len(kept) < len(messages)
         if is_downwards:
@@ -111,8 +116,9 @@ class SyncService:
     async def _readers(self, session: "Session", query: pb.ListReaders) -> bytes:
         conversation = await find_conversation(self._directory, session, pb.GROUP_CHAT, query.peer)
         await find_member(self._store, conversation, session.user)
-        visible = await self._store.visible(session.user, conversation)
-        if not within(visible, query.seq) or query.seq > await self._store.last_seq(conversation):
+        last_seq = await self._store.last_seq(conversation)
+        visible = await self._store.visible(session.user, conversation)  # later: of what is stored now, he sees this
+        if not within(visible, query.seq) or query.seq > last_seq:
             raise invalid(f"seq {query.seq} is no message that you can see")
         after = await self._user(session, query.after) if query.after else 0
         limit = page_limit(query.limit)
