@@ -64,15 +64,16 @@ class NodeScheduler:
         self._offset_ms = START_MS + offset_ms
         self._on_error = on_error
         self._under_way = 0  # what was begun and goes on soon
-        self._frozen_until_us = 0
+        self._deferred: list[Callable[[], None]] = []  # while it is frozen
+        self.frozen = False
         self.alive = True
 
     def call(self, call: Callable[[], None]) -> None:
         """The node does this now, or when it is no more frozen."""
         if not self.alive:
             return
-        if self.frozen_us:
-            self._clock.after(self.frozen_us, lambda: self.call(call))
+        if self.frozen:
+            self._deferred.append(call)
             return
         try:
             call()
@@ -113,15 +114,14 @@ class NodeScheduler:
         """Whether the node waits for nothing but time, its clients and its commits."""
         return not self._under_way
 
-    @property
-    def frozen_us(self) -> int:
-        """For how long the node does nothing."""
-        return max(0, self._frozen_until_us - self._clock.now_us)
-
     def freeze(self, ms: int) -> None:
         """Do nothing for so long."""
-        self._frozen_until_us = self._clock.now_us + ms * MS
+        self.frozen = True
+        self._clock.after(ms * MS, self.thaw)
 
     def thaw(self) -> None:
-        """Go on at once."""
-        self._frozen_until_us = min(self._frozen_until_us, self._clock.now_us)
+        """Go on, with all that has waited."""
+        self.frozen = False
+        deferred, self._deferred = self._deferred, []
+        for call in deferred:
+            self.call(call)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 PING_US: Final = 30_000 * MS
 SILENCE_US: Final = 75_000 * MS  # of the server; then the client gives a connection up
+RECHECK_US: Final = 10_000 * MS  # from a heartbeat until the server has looked whether the session may go on
 PULL_SEQID: Final = 1 << 50  # from here on: far from those of messages
 ASK_SEQID: Final = 1 << 52  # the same for changes of groups
 
@@ -154,6 +155,15 @@ class Device:
         """Say that we are here."""
         self.world.pinged(Pinged(line.connection.number))
         self._write(line, pb.Command(version=1, ping=pb.Ping()))
+        if self.world.calm:
+            self.world.clock.after(RECHECK_US, lambda: self._check(line.connection))
+
+    def _check(self, connection: Connection) -> None:
+        """A heartbeat ends a session that a later login has replaced, also where nobody else has told of it."""
+        session = connection.session
+        if session is not None and session.live and not connection.broken:
+            newest = self.world.newest_login(self.user, self.name)
+            self.world.check(session.login == newest, f"{self} still has {connection.number} after a heartbeat")
 
     # -- sending
 

@@ -7,14 +7,18 @@ from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
 
+from rockdove.core.cluster import Cluster
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery import backlog
+from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.dispatch import Dispatch
 from rockdove.core.errors import StoreUnavailable
+from rockdove.core.neighbours import Neighbours
 from rockdove.core.records import OPEN, Batch, Change, Draft, Member
 from rockdove.core.registry import Registry
+from rockdove.core.seating import Seating
 from rockdove.core.services.message import MessageService
 from rockdove.core.services.pending import Pending
 from rockdove.core.session import Session
@@ -78,12 +82,12 @@ def retries_are_forgotten_in_a_restart(store_message: Any, store: Any, draft: Dr
 
 
 @replaces(NodeStore, "_fail")
-def failed_commit_leaves_a_hole(fail: Any, store: Any, error: Exception, *, applied: bool) -> None:
+def failed_commit_leaves_a_hole(fail: Any, store: Any, batch: Batch, error: Exception, *, applied: bool) -> None:
     if isinstance(error, StoreUnavailable):
-        for draft in store._pending[0].messages:
+        for draft in batch.messages:
             if draft.conversation in store._store._logs:
                 store._store._logs[draft.conversation].last_seq += 1
-    fail(store, error, applied=applied)
+    fail(store, batch, error, applied=applied)
 
 
 @replaces(MemoryStore, "_store")
@@ -138,7 +142,7 @@ def turns_have_no_limit() -> Iterator[None]:
 @replaces(Outbound, "ack")
 def ack_does_not_carry_the_backlog_on(_: Any, outbound: Outbound, msgid: int, now_ms: int) -> None:
     if (stream := outbound.window.ack(msgid, now_ms)) is not None:
-        outbound._commit.move_cursor(stream)
+        outbound.commit.move_cursor(stream)
 
 
 @replaces(Session, "resume_writing")
@@ -205,7 +209,7 @@ def who_leaves_goes_on_seeing(end_member: Any, store: Any, conversation: int, us
 
 
 @replaces(Registry, "joined")
-def who_joins_is_not_seated(_: Any, registry: Registry, user: int, conversation: int) -> bool:
+def who_joins_is_not_seated(_: Any, registry: Registry, user: int, *__: int) -> bool:
     return bool(registry.sessions(user))
 
 
@@ -225,3 +229,79 @@ def stream_is_not_read_anew(_: Any, outbound: Outbound, conversation: int) -> No
 def change_is_answered_before_it_is_durable(_: Any, dispatch: Dispatch, session: Session, seqid: int, pending: Pending) -> None:
     dispatch._commit.change(Change(pending.rule, lambda *_: None, notices=pending.notices))
     session.answer(codec.response(seqid))
+
+
+# ---------------------------------------------------------------- several nodes
+
+
+async def nothing(*_: object) -> None:
+    pass
+
+
+@plant
+def nobody_looks_whether_it_is_still_his_to_see() -> Iterator[None]:
+    """Neither at the group's version nor when the log is read. The first alone hides: the notice that he missed is a gap."""
+    push = Fanout.push
+
+    def unlooked(fanout: Fanout, *message: Any) -> None:
+        *rest, _, now_ms = message
+        push(fanout, *rest, 0, now_ms)
+
+    with mock.patch.object(Fanout, "push", unlooked), mock.patch.object(backlog.Backlog, "_look_for_the_end", nothing):
+        yield
+
+
+@replaces(Fanout, "_news_missed")
+def who_missed_news_goes_on_pushing(_: Any, fanout: Fanout, conversation: int) -> None:
+    fanout.on_unknown(conversation)
+
+
+@replaces(Seating, "seat_for")
+async def join_that_was_missed_is_not_found(*_: object) -> None:
+    pass
+
+
+@replaces(Registry, "overtaken")
+def late_news_put_out_who_has_come_back(*_: object) -> bool:
+    return False
+
+
+@replaces(Outbound, "owe_as_found")
+def who_has_come_back_unnoticed_gets_nothing(_: Any, outbound: Outbound, conversation: int) -> None:
+    outbound.owe(conversation)
+
+
+@replaces(Outbound, "deliver")
+def ring_is_trusted_across_a_gap(deliver: Any, outbound: Outbound, conversation: int, seq: int, *rest: Any) -> None:
+    stream = outbound.window.streams.get(conversation)
+    if stream is not None and stream.caught_up:
+        stream.position = max(stream.position, seq - 1)
+    deliver(outbound, conversation, seq, *rest)
+
+
+@replaces(Neighbours, "replace")
+async def older_session_on_another_node_is_not_ended(*_: object) -> None:
+    pass
+
+
+@replaces(Session, "_look_while_due")
+async def heartbeat_does_not_recheck(_: Any, session: Session) -> None:
+    session._looking = session._look_due = False
+    await session.look()
+
+
+@replaces(Cluster, "_look_everywhere")
+def nobody_looks_after_the_bus_was_away(*_: object) -> None:
+    pass
+
+
+@replaces(Cluster, "_reunite")
+def nobody_says_that_his_bus_was_away(_: Any, cluster: Cluster) -> None:
+    cluster._look_everywhere()
+
+
+@plant
+def messages_of_a_connection_take_different_lanes() -> Iterator[None]:
+    lane = property(lambda session: session._node.commit.of(session.user + session.uncommitted))
+    with mock.patch.object(Session, "commit", lane):
+        yield

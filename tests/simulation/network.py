@@ -147,9 +147,9 @@ class Connection:
         self._up_running = False
         if self.broken or self.session is None or self._reading_paused or not self._up:
             return
-        if self.server.frozen_us:
+        if self.server.frozen:
             self._up_running = True
-            self._clock.after(self.server.frozen_us, self._step_up)
+            self.server.call(self._step_up)
             return
         size = min(self._piece(len(self._up)), self.fate.break_up)
         piece = bytes(self._up[:size])

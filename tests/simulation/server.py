@@ -123,7 +123,7 @@ class Server:
 
     def freeze(self, ms: int, tries: int = FREEZE_TRIES) -> None:
         """For so long the node does nothing; it begins when the node has written all that it meant to write."""
-        if self.node is None or self._world.calm or not tries:
+        if self.node is None or self._world.calm or self._scheduler.frozen or not tries:
             return
         if not self._scheduler.at_rest:
             self._world.clock.after(MS, lambda: self.freeze(ms, tries - 1))

@@ -136,6 +136,11 @@ class World:
         members = at_once(self.disk.store.members(found.conversation, 0, len(self.users))) if found else []
         return {name: int(member.role) for name, member in members}
 
+    def newest_login(self, user: str, device: str) -> int:
+        """The number of the device's last login."""
+        found = at_once(self.disk.store.device(self.users[user].id, device))
+        return found.login if found else 0
+
     def password(self, user: str) -> str:
         """What lets the user in now."""
         return self.passwords[user]
@@ -218,8 +223,10 @@ class World:
         self.calm = True
         self.plan.habits.unavailable = self.plan.habits.fatal = 0
         self.set_tenant(strangers=True)
-        for user in self.users.values():
-            at_once(self.accounts.set_user(user.id, state=UserState.ACTIVE))
+        for name in self.users:
+            user = at_once(self.accounts.user(1, name))
+            if user is not None and user.state is not UserState.ACTIVE:
+                at_once(self.accounts.set_user(user.id, state=UserState.ACTIVE))
         for server in self.servers:
             server.be_lucky()
         for device in self.devices:
