@@ -1,8 +1,8 @@
 """A PostgreSQL database: connections to it, the schema in it, what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
 import asyncpg
@@ -18,6 +18,8 @@ POOL: Final = 8  # connections for reading, at most; each lane has one more
 CONNECT_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0  # for connections in use; what matters is stored by then
 ANSWER_SECONDS: Final = 10.0  # a server that says nothing for so long is gone
+
+MOVING: Final = "moving"  # a row of `setting`: a data directory is being moved here; see store/moving
 
 _SETTINGS: Final = {  # of each session: whoever is stuck, or frozen, lets go of his locks
     "application_name": "rockdove",
@@ -119,14 +121,16 @@ class Database:
 async def open_database(dsn: str) -> Database:
     """Open the database at `dsn`, a postgresql:// address, with the newest schema. Any number of processes may do so at once.
 
-    Several hosts may be named: the one that takes writes is used, also after it changed. Raises DatabaseError.
+    Several hosts may be named: the one that takes writes is used, also after it changed. Raises DatabaseError; also where a
+    data directory was moved only in part.
     """
-    try:
-        place = place_of(dsn)
-    except ValueError as error:
-        raise DatabaseError(str(error)) from None
-    try:
-        await _migrate(dsn, place)
+    with _opening(dsn) as place:
+        connection = await _connect_migrated(dsn, place)
+        try:
+            if await connection.fetchval("SELECT EXISTS (SELECT FROM setting WHERE name = $1)", MOVING):
+                raise DatabaseError(f"{place} holds only a part of what is moved there; run rockdove migrate again")
+        finally:
+            await connection.close()
         pool = await asyncpg.create_pool(
             dsn,
             min_size=0,  # it would look for the server in vain, and say so, while that is away
@@ -136,12 +140,29 @@ async def open_database(dsn: str) -> Database:
             server_settings=_SETTINGS,
             target_session_attrs="read-write",
         )
+    return Database(dsn, pool)
+
+
+async def open_whole(dsn: str) -> asyncpg.Connection:
+    """A connection for work on all of the database, which may take any time; else as `open_database`."""
+    with _opening(dsn) as place:
+        return await _connect_migrated(dsn, place)
+
+
+@contextmanager
+def _opening(dsn: str) -> Iterator[str]:
+    """The place for people; whatever cannot be opened is a DatabaseError."""
+    try:
+        place = place_of(dsn)
+    except ValueError as error:
+        raise DatabaseError(str(error)) from None
+    try:
+        yield place
     except OtherSchemaError as error:
         raise DatabaseError(str(error)) from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError, ValueError) as error:
         reason = str(error) or type(error).__name__
         raise DatabaseError(f"{place} cannot be opened ({reason}); check the address, and that it runs") from None
-    return Database(dsn, pool)
 
 
 # ---------------------------------------------------------------- errors
@@ -186,24 +207,31 @@ async def _connect(dsn: str, settings: dict[str, str]) -> asyncpg.Connection:
     )
 
 
-async def _migrate(dsn: str, place: str) -> None:
-    known = migrations_of("rockdove.store.postgres")
+async def _connect_migrated(dsn: str, place: str) -> asyncpg.Connection:
+    """A connection without limits of time, on the newest schema."""
     connection = await _connect(dsn, {})
     try:
         await _check_server(connection, place)
-        if not await _outstanding(connection, known, place):
-            return
-        async with connection.transaction():
-            await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
-            for migration in await _outstanding(connection, known, place):
-                if migration.number == 1:
-                    await connection.execute("CREATE TABLE migration (number integer PRIMARY KEY, checksum text NOT NULL)")
-                await connection.execute(migration.script)
-                await connection.execute("INSERT INTO migration VALUES ($1, $2)", migration.number, migration.checksum)
-                if migration.number == 1:
-                    await _fill(connection)
-    finally:
+        await _migrate(connection, place)
+    except BaseException:
         await connection.close()
+        raise
+    return connection
+
+
+async def _migrate(connection: asyncpg.Connection, place: str) -> None:
+    known = migrations_of("rockdove.store.postgres")
+    if not await _outstanding(connection, known, place):
+        return
+    async with connection.transaction():
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        for migration in await _outstanding(connection, known, place):
+            if migration.number == 1:
+                await connection.execute("CREATE TABLE migration (number integer PRIMARY KEY, checksum text NOT NULL)")
+            await connection.execute(migration.script)
+            await connection.execute("INSERT INTO migration VALUES ($1, $2)", migration.number, migration.checksum)
+            if migration.number == 1:
+                await _fill(connection)
 
 
 async def _check_server(connection: asyncpg.Connection, place: str) -> None:

@@ -16,6 +16,12 @@ def record_of(record: bytes, whole: bool, msgid: int, seq: int) -> bytes:
     return record if whole else codec.record(record, b"", msgid, seq, timestamp_field(msgid))
 
 
+def kept_of(record: bytes, msgid: int, seq: int) -> tuple[bytes, bool]:
+    """And back: what is to be stored of a Message, and whether that is all of it."""
+    said = record_of(b"", False, msgid, seq)
+    return (record.removesuffix(said), False) if record.endswith(said) else (record, True)
+
+
 class Log(Tables):
     """All conversations."""
 

@@ -73,6 +73,31 @@ def open_database(directory: Path) -> sqlite3.Connection:
     return connection
 
 
+def open_unchanged(directory: Path) -> sqlite3.Connection:
+    """Open the database in `directory` to read only. Raises DataDirectoryError unless it is there, with the newest schema."""
+    path = directory / DATABASE
+    if not path.exists():
+        raise DataDirectoryError(f"there is no database in {directory}; choose another data directory")
+    check_file(path)
+    with alone_in(directory):
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=BUSY_SECONDS, isolation_level=None
+        )
+        try:
+            check_schema(connection, path)
+            if _outstanding(connection, path, _migrations()):
+                raise DataDirectoryError(
+                    f"{path} was written by an older rockdove; run rockdove admin check, which makes it new"
+                )
+        except sqlite3.Error as error:
+            connection.close()
+            raise DataDirectoryError(f"{path} cannot be read: {error}") from None
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
 @contextmanager
 def lock_for_serving(directory: Path) -> Iterator[None]:
     """Be the only server on `directory` (made when missing) until the end of the block; the kernel unlocks after a crash.

@@ -34,7 +34,7 @@ class Log:
         self.last_msgid = int(row[0]) if row else 0
         for _, data in connection.execute("SELECT * FROM log WHERE first_msgid > ? ORDER BY first_msgid", (self.last_msgid,)):
             for entry in entries(data):
-                sender = 0 if _never_unread(entry.record) else entry.sender
+                sender = 0 if never_unread(entry.record) else entry.sender
                 self._tail.add(entry.conversation, entry.seq, entry.msgid, sender, entry.device, entry.seqid, entry.digest)
                 self._heads[entry.conversation] = entry.seq
                 self.last_msgid = entry.msgid
@@ -104,7 +104,7 @@ class Log:
         if entry is None:
             return None
         self._connection.execute("UPDATE log SET entries = ? WHERE first_msgid = ?", (rewritten(data, msgid, record), key))
-        if _never_unread(record):
+        if never_unread(record):
             self._uncount(entry.conversation, entry.seq)
         return entry
 
@@ -307,5 +307,6 @@ class Log:
         execute("UPDATE conversation SET first_seq = ? WHERE id = ?", (last + 1, conversation))
 
 
-def _never_unread(record: bytes) -> bool:
+def never_unread(record: bytes) -> bool:
+    """Whether this Message is unread for nobody: what does not count, or was removed."""
     return not counts(record) or pb.Message.FromString(record).removed

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 SEAL_AT: Final = 65_536  # messages; more would sort better, and take longer to read again at the start
 PLACES: Final = 64  # in one block
 REQUESTS: Final = 32  # in one block
+REQUEST_BYTES: Final = 28  # of each in its block
 
 Request = tuple[int, int, int]  # msgid, seq, digest: what was stored under a (device, seqid) key
 
