@@ -17,6 +17,7 @@ _SUBCOMMANDS: Final = {
     "tenant": "Add and configure tenants, and sign app tokens for them.",
     "backup": "Copy the database into a file, while the server runs.",
     "restore": "Put such a copy in the place of the database.",
+    "migrate": "Move a data directory into a PostgreSQL database.",
     "admin": "Check and compact a data directory.",
     "cluster": "Look after the nodes that share a store.",
 }

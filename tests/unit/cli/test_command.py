@@ -13,7 +13,7 @@ from tests.unit.cli.command import refused, rockdove, rockdove_process, succeede
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_names_every_subcommand(arguments: list[str]) -> None:
     text = succeeded(rockdove_process(*arguments))
-    for name in ("serve", "chat", "user", "tenant", "backup", "restore"):
+    for name in ("serve", "chat", "user", "tenant", "backup", "restore", "migrate"):
         assert f"\n  {name} " in text
 
 
