@@ -128,6 +128,13 @@ def test_each_node_of_the_cluster_has_a_name_that_haproxy_knows() -> None:
     assert set(re.findall(r"^ +server (\w+)", read("haproxy/haproxy.cfg"), re.MULTILINE)) == set(names)
 
 
+def test_nodes_of_the_cluster_believe_the_network_of_haproxy() -> None:
+    file = DEPLOY / "compose" / "cluster.yaml"
+    (network,) = read_yaml("compose/cluster.yaml")["networks"]["default"]["ipam"]["config"]
+    assert {node["environment"]["ROCKDOVE_PROXY_PROTOCOL"] for node in nodes(file).values()} == {network["subnet"]}
+    assert "send-proxy-v2" in read("haproxy/haproxy.cfg")
+
+
 @pytest.mark.parametrize("file", COMPOSE, ids=NAMES)
 def test_commands_in_the_headers_can_be_given(file: Path) -> None:
     header = "\n".join(line.removeprefix("#") for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("#"))

@@ -37,7 +37,6 @@ class Journal:
     def __init__(self) -> None:
         self.log = self.scheduler = self
         self.events: list[tuple[str, dict[str, object]]] = []
-        self.lost = 0
 
     def now_ms(self) -> int:
         return 0
@@ -46,14 +45,13 @@ class Journal:
         self.events.append((event, fields))
 
     def connect(self, link: Connection, address: str) -> "Echo":
-        return Echo(self, link, address)
+        return Echo(link, address)
 
 
 class Echo:
     """A session."""
 
-    def __init__(self, journal: Journal, link: Connection, address: str) -> None:
-        self._journal = journal
+    def __init__(self, link: Connection, address: str) -> None:
         self._link = link
         link.write(f"{address}\n".encode())
 
@@ -61,7 +59,7 @@ class Echo:
         self._link.write(data)
 
     def link_lost(self) -> None:
-        self._journal.lost += 1
+        pass
 
 
 class Caller:
