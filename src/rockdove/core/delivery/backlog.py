@@ -74,10 +74,8 @@ class Backlog:
             if after > stream.position:
                 outbound.window.leap(stream, after)
             self.owed[conversation] = False
-            stream.caught_up = False  # what arrives while the store is read waits behind it
-            messages = await self._store.messages(conversation, after, 0 if through == OPEN else through + 1, limit)
-            hidden = await self._hidden(stream, messages)
-            await self._look_for_the_end(stream)
+            stream.fall_behind()  # what arrives while the store is read waits behind it
+            messages, hidden = await self._read(stream, after, through, limit)
             if not outbound.live:
                 return False
             outbound.give_up(stream, after, messages[0].seq if messages else through + 1, self._scheduler.now_ms())
@@ -92,12 +90,24 @@ class Backlog:
             self._push(stream, messages, hidden)
             if at_end and through != OPEN:
                 outbound.window.leap(stream, through)  # to the next span, if there is one
-            elif at_end and not self.owed[conversation]:
-                stream.caught_up = True
+            elif at_end and (not self.owed[conversation] or stream.position + 1 in stream.early):
                 del self.owed[conversation]
+                outbound.catch_up(stream, self._scheduler.now_ms())
                 return True
         self.owed[conversation] = self.owed.pop(conversation)  # to the end of the queue
         return limit > 0
+
+    async def _read(self, stream: Stream, after: int, through: int, limit: int) -> tuple[Sequence[Stored], frozenset[int]]:
+        """Messages with `after` < seq <= `through`, and which of them the user has hidden."""
+        stream.reading = True
+        try:
+            before = 0 if through == OPEN else through + 1
+            messages = await self._store.messages(stream.conversation, after, before, limit)
+            hidden = await self._hidden(stream, messages)
+            await self._look_for_the_end(stream)
+        finally:
+            stream.reading = False
+        return messages, hidden
 
     def _push(self, stream: Stream, messages: Sequence[Stored], hidden: frozenset[int]) -> None:
         outbound = self._outbound

@@ -1,11 +1,12 @@
 """One session's way out: frames are collected here, and written once per turn."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.backlog import Backlog
-from rockdove.core.delivery.window import Stream, Window
+from rockdove.core.delivery.window import Early, Stream, Window
 from rockdove.core.ports import Link, Scheduler, Store
 from rockdove.core.records import next_span
 from rockdove.wire import codec
@@ -13,14 +14,19 @@ from rockdove.wire import codec
 if TYPE_CHECKING:
     from rockdove.core.registry import Inbox
 
+EARLY: Final = 128  # messages of one stream, counted from its position, that wait for one which precedes them
+EARLY_MS: Final = 100  # how long: other lanes and nodes may tell of a later message first; some turns of a busy loop
+
 
 class Outbound:
     """What a device is sent: answers always, messages as far as its window and its reading allow."""
 
     __slots__ = (
         "_check_by",
+        "_early",
         "_frames",
         "_link",
+        "_scheduler",
         "_touched",
         "backlog",
         "commit",
@@ -38,6 +44,8 @@ class Outbound:
         self, link: Link, commit: GroupCommit, store: Store, scheduler: Scheduler, window: int, check_by: Callable[[int], None]
     ) -> None:
         self._link = link
+        self._scheduler = scheduler
+        self._early = EARLY if store.shared else 0  # else the order in which it is told is that of the log
         self.commit = commit
         self._check_by = check_by
         self._frames: list[bytes] = []
@@ -104,17 +112,56 @@ class Outbound:
             if seq == stream.position + 1:
                 if device == self.device:
                     self.skip(stream, seq)
-                    return
-                if window.room > 0 and not self.paused:
-                    self.commit.figures.pushes += 1
+                elif window.room > 0 and not self.paused:
                     if window.push(stream, seq, msgid, sender != self.user, now_ms):
                         self._check_by(stream.repush_ms)
                     self.write(frame)
-                    return
-            elif seq <= stream.position:
-                return
-            stream.caught_up = False
+                else:
+                    self._fall_behind(stream)
+                if stream.early:
+                    self._follow_on(stream, now_ms)
+            elif seq > stream.position:
+                self._keep_for_later(stream, seq, (msgid, frame, sender, device))
+            return
+        if stream is not None and stream.reading and stream.position < seq <= stream.position + self._early:
+            stream.early[seq] = (msgid, frame, sender, device)  # perhaps it is the next when what is being read was pushed
         self.owe(conversation)
+
+    def _keep_for_later(self, stream: Stream, seq: int, message: Early) -> None:
+        """One that precedes it is missing: on another lane or node it may be told a moment later."""
+        if seq > stream.position + self._early:
+            self._fall_behind(stream)
+            return
+        if not stream.early:
+            self._wait_for_missing(stream)
+        stream.early[seq] = message
+
+    def catch_up(self, stream: Stream, now_ms: int) -> None:
+        """All that was stored when it was read is pushed; what came meanwhile follows, if nothing is missing before it."""
+        stream.caught_up = True
+        stream.early = {seq: message for seq, message in stream.early.items() if seq > stream.position}
+        self._follow_on(stream, now_ms)
+        if stream.early:
+            self._wait_for_missing(stream)
+
+    def _wait_for_missing(self, stream: Stream) -> None:
+        self._scheduler.later(EARLY_MS, partial(self._wait_no_longer, stream))
+
+    def _follow_on(self, stream: Stream, now_ms: int) -> None:
+        """A message has come for which the next one was waiting."""
+        following = stream.early.pop(stream.position + 1, None)
+        if following is not None:
+            msgid, frame, sender, device = following
+            self.deliver(stream.conversation, stream.position + 1, msgid, frame, sender, device, now_ms)
+
+    def _wait_no_longer(self, stream: Stream) -> None:
+        """What is missing was not rung, or is late: it is read."""
+        if stream.early:
+            self._fall_behind(stream)
+
+    def _fall_behind(self, stream: Stream) -> None:
+        stream.fall_behind()
+        self.owe(stream.conversation)
 
     def owe(self, conversation: int) -> None:
         """There is something in this conversation that the device has not got: the backlog reads it."""
@@ -151,7 +198,7 @@ class Outbound:
         stream = self.window.streams.get(conversation)
         if stream is not None:
             stream.stale = True
-            stream.caught_up = False
+            stream.fall_behind()
         self.owe(conversation)
 
     def ack(self, msgid: int, now_ms: int) -> None:

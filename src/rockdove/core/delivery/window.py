@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from rockdove.core.registry import Inbox
 
 NEVER: Final = 1 << 62
+Early = tuple[int, bytes, int, int]  # of a message: msgid, push frame, sender (user id), device id
 
 
 class Stream:
@@ -25,9 +26,11 @@ class Stream:
         "conversation",
         "cursor",
         "device",
+        "early",
         "hides",
         "inbox",
         "position",
+        "reading",
         "repush_ms",
         "stale",
         "unacked",
@@ -45,8 +48,15 @@ class Stream:
         self.stale = False  # whether this may have changed since
         self.unacked: deque[int] = deque()
         self.caught_up = False  # nothing lies between `position` and the end of the log: a new message may be pushed
+        self.reading = False  # the log is being read from `position` on
+        self.early: dict[int, Early] = {}  # by seq: came before one that precedes it, or while the log was being read
         self.acked_foreign = 0  # highest acknowledged seq that somebody else had sent
         self.repush_ms = NEVER  # when the unacknowledged ones come again
+
+    def fall_behind(self) -> None:
+        """From here on the log is read."""
+        self.caught_up = False
+        self.early.clear()
 
 
 class Window:
@@ -145,7 +155,7 @@ class Window:
         late = [stream for stream in self.streams.values() if stream.repush_ms <= now_ms]
         for stream in late:
             stream.position = stream.unacked[0] - 1
-            stream.caught_up = False
+            stream.fall_behind()
             stream.repush_ms = now_ms + REPUSH_MS
         return late
 
