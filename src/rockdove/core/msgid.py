@@ -1,5 +1,6 @@
 """Ids that grow with time and never repeat (protocol §1)."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
@@ -9,6 +10,8 @@ from rockdove.wire.codec import varint
 NODE_BITS: Final = 10
 TIME_SHIFT: Final = 22  # below the time: 12 bits of counter, then the node
 STEP: Final = 1 << NODE_BITS
+LOW_BITS: Final = (1 << TIME_SHIFT) - 1
+GIVEN_BY_STORE: Final = 1 << TIME_SHIFT - 1  # the bit of ids that a store of several nodes gives itself: nodes leave it out
 EPOCH_MS: Final = 1_704_067_200_000  # 2024-01-01 UTC; the ids last until 2093
 
 
@@ -55,8 +58,21 @@ class MsgidSource:
         """Give only higher ids from now on: another node has given this one."""
         self._last = max(self._last, msgid)
 
-    def run(self, count: int, now_ms: int) -> range:
+    def run(self, count: int, now_ms: int) -> Sequence[int]:
         """`count` ids, upwards."""
-        first = max(first_msgid(now_ms), (self._last >> NODE_BITS) + 1 << NODE_BITS) | self._node
-        self._last = first + (count - 1) * STEP
-        return range(first, self._last + 1, STEP)
+        first = max(first_msgid(now_ms), (self._last >> NODE_BITS) + 1 << NODE_BITS)
+        ids: Sequence[int] = range(first | self._node, (first | self._node) + count * STEP, STEP)
+        if self._node and (first & LOW_BITS) + count * STEP > GIVEN_BY_STORE:
+            ids = self._leaving_out_those_of_the_store(first, count)
+        if ids:
+            self._last = ids[-1]
+        return ids
+
+    def _leaving_out_those_of_the_store(self, first: int, count: int) -> Sequence[int]:
+        ids: list[int] = []
+        while len(ids) < count:
+            room = (GIVEN_BY_STORE - (first & LOW_BITS)) // STEP
+            part = min(max(room, 0), count - len(ids))
+            ids += range(first | self._node, (first | self._node) + part * STEP, STEP)
+            first = (first >> TIME_SHIFT) + 1 << TIME_SHIFT  # the next ms
+        return ids

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rockdove.core.msgid import EPOCH_MS, MsgidSource, first_msgid, timestamp_field, timestamp_ms
+from rockdove.core.msgid import EPOCH_MS, GIVEN_BY_STORE, MsgidSource, first_msgid, timestamp_field, timestamp_ms
 from rockdove.wire.codec import varint
 
 times = st.integers(EPOCH_MS, EPOCH_MS + 69 * 365 * 86_400_000)
@@ -32,8 +32,9 @@ def test_an_id_carries_the_time_at_which_it_was_given(now_ms: int) -> None:
 
 def test_many_ids_in_one_millisecond_run_ahead_of_the_clock_by_little() -> None:
     now_ms = EPOCH_MS + 10**9
-    run = MsgidSource(5, 0).run(10_000, now_ms)
-    assert now_ms <= timestamp_ms(run[-1]) <= now_ms + 3
+    for node, ahead_ms in ((0, 3), (5, 5)):
+        run = MsgidSource(node, 0).run(10_000, now_ms)
+        assert now_ms <= timestamp_ms(run[-1]) <= now_ms + ahead_ms
 
 
 @given(times.filter(lambda at_ms: at_ms > EPOCH_MS))
@@ -52,3 +53,16 @@ def test_two_nodes_never_give_the_same_id() -> None:
     one, other = MsgidSource(0, 0), MsgidSource(1, 0)
     now_ms = EPOCH_MS + 1
     assert not set(one.run(1_000, now_ms)) & set(other.run(1_000, now_ms))
+
+
+@given(st.lists(st.tuples(st.integers(1, 6_000), st.integers(0, 3)), min_size=1, max_size=5), st.integers(1, 1023))
+def test_nodes_of_a_shared_store_leave_out_the_ids_that_the_store_gives(runs: list[tuple[int, int]], node: int) -> None:
+    source, now_ms, previous = MsgidSource(node, 0), EPOCH_MS + 10**9, 0
+    for count, later_ms in runs:
+        now_ms += later_ms
+        run = list(source.run(count, now_ms))
+        assert len(run) == count
+        assert run == sorted(set(run))
+        assert run[0] > previous
+        assert not any(msgid & GIVEN_BY_STORE for msgid in run)
+        previous = run[-1]

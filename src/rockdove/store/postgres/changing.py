@@ -19,10 +19,10 @@ from rockdove.store.postgres.plain import marks_of
 from rockdove.store.postgres.proposal import Key, Proposal, earlier_of, repeat
 from rockdove.store.postgres.rights import KnownRights, Rights
 from rockdove.store.postgres.tables import Rows
-from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+from rockdove.store.postgres.transaction import FencedError, Ticket
 
 _LOCK: Final = "SELECT id, version, last_seq, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
-_STORE: Final = f"SELECT heads, stale, behind, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
+_STORE: Final = f"SELECT heads, stale, given, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
 _MARKS: Final = "SELECT store_marks($1, $2, $3, $4, $5)"
 
 
@@ -101,13 +101,11 @@ class Changing:
             proposal = Proposal()
             await proposal.add(drafts, self._view.rights, earlier, self._view, self._batch.now_ms, ask=ask)
             if not proposal:
-                proposal.stored(())
+                proposal.stored((), None)
                 return
             answer = await self._connection.fetchrow(_STORE, *proposal.arguments(None))
-            if answer["behind"] is not None:
-                raise BehindError(answer["behind"])
             if answer["heads"] is not None:
-                proposal.stored(answer["heads"])
+                proposal.stored(answer["heads"], answer["given"])
                 self._view.stored(proposal.sizes)
                 self.last_msgid = max(self.last_msgid, proposal.last_msgid)
                 return

@@ -13,7 +13,7 @@ from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
 
 ROUNDS: Final = 10  # of asking, while rights change all the time
 
-_STORE: Final = f"SELECT alive, heads, stale, behind, earlier FROM store_batch({', '.join(f'${n}' for n in range(1, 26))})"
+_STORE: Final = f"SELECT alive, heads, stale, given, earlier FROM store_batch({', '.join(f'${n}' for n in range(1, 26))})"
 
 
 class Plain:
@@ -42,10 +42,8 @@ class Plain:
             if not answer["alive"]:
                 raise FencedError
             if answer["heads"] is not None or not proposal:
-                proposal.stored(answer["heads"] or ())
+                proposal.stored(answer["heads"] or (), answer["given"])
                 return
-            if answer["behind"] is not None:
-                raise BehindError(answer["behind"])
             if answer["stale"] is not None:
                 self._known.forget(answer["stale"])
             else:

@@ -1,8 +1,9 @@
 """Messages as they are handed to the database: sorted out, judged, in columns."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
+from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import GROUPS_END, OPEN, Draft, Earlier, Outcome, counts
 from rockdove.store.deciding import refusal_of
 from rockdove.store.postgres.database import FATAL
@@ -10,6 +11,11 @@ from rockdove.store.postgres.rights import Rights, RightsView
 from rockdove.store.postgres.tables import Rows, from_order, to_order
 
 Key = tuple[int, int]  # (device, seqid)
+
+_REQUESTS: Final = (
+    "SELECT r.device, r.seqid, r.msgid, r.seq FROM unnest($1::bigint[], $2::bigint[]) AS a (device, seqid)"
+    " JOIN request r ON r.device = a.device AND r.seqid = a.seqid"
+)
 
 
 class Proposal:
@@ -97,16 +103,26 @@ class Proposal:
             [draft.body + draft.sender_field for draft in drafts],
         )
 
-    def stored(self, heads: Sequence[int]) -> None:
-        """They are, behind these last seqs."""
+    def stored(self, heads: Sequence[int], given: Sequence[int] | None) -> None:
+        """They are, behind these last seqs, and with these msgids if they are others than were proposed."""
+        for draft, msgid in zip(self._drafts, given or (), strict=False):
+            draft.msgid = msgid
         for draft, number in zip(self._drafts, self._numbers, strict=True):
             draft.place(heads[self._places[draft.conversation]] + number)
         self._settle_repeats()
 
     async def recall(self, rows: Rows) -> None:
-        """They are stored, but the answer was lost."""
+        """They are stored, but the answer was lost. Raises StoreUnavailable if it cannot be told which they are."""
         found = await rows.fetch("SELECT msgid, seq FROM message WHERE msgid = ANY ($1)", [d.msgid for d in self._drafts])
         seqs = dict(found)
+        renamed = [draft for draft in self._drafts if draft.msgid not in seqs]
+        keys = [draft.device for draft in renamed], [to_order(draft.seqid) for draft in renamed]
+        requests = {(device, seqid): (msgid, seq) for device, seqid, msgid, seq in await rows.fetch(_REQUESTS, *keys)}
+        for draft, *key in zip(renamed, *keys, strict=True):
+            if tuple(key) not in requests:
+                raise StoreUnavailable("messages were stored, but not under which msgids is known; try again")
+            draft.msgid, seq = requests[key[0], key[1]]
+            seqs[draft.msgid] = seq
         for draft in self._drafts:
             draft.place(seqs[draft.msgid])
         self._settle_repeats()

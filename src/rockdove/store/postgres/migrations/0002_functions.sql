@@ -32,24 +32,32 @@ BEGIN
     UPDATE conversation c SET version = c.version + 1 WHERE c.id = ANY (conversations);
 END $$;
 
+-- In low bits of msgids that are given here; core/msgid.py.
+CREATE SEQUENCE msgid_number MINVALUE 0 MAXVALUE 2097151 CYCLE;
+
 -- Store messages. `conversations`, upwards by id, are all that are judged by; of each its version, how many messages it gets, the msgids
 -- of the first and the last one. The requests that are looked for are those of the messages and of others. Each message names its
 -- place in `conversations`, from 1, and its number among those it gets.
 --
--- Returns the last seqs of before; or, when nothing was stored, one of: the conversations with another version; a msgid of one that
--- lies above those of new messages; the requests that were stored earlier, as rows of device, seqid, msgid, seq, digest.
+-- Within a conversation msgids grow with seq. Where somebody else was faster, and his is above, the messages get others: `given` has
+-- the msgids of all messages, if any was changed.
+--
+-- Returns the last seqs of before; or, when nothing was stored, one of: the conversations with another version; the requests that
+-- were stored earlier, as rows of device, seqid, msgid, seq, digest.
 CREATE FUNCTION store_messages(
     conversations bigint[], versions bigint[], counts bigint[], first_msgids bigint[], last_msgids bigint[],
     asked_devices bigint[], asked_seqids bigint[],
     places integer[], numbers bigint[], msgids bigint[], devices bigint[], seqids bigint[], digests bigint[],
     senders integer[], counted boolean[], records bytea[],
-    OUT heads bigint[], OUT stale bigint[], OUT behind bigint, OUT earlier bigint[]
+    OUT heads bigint[], OUT stale bigint[], OUT given bigint[], OUT earlier bigint[]
 )
 LANGUAGE plpgsql AS $$
 DECLARE
     found_ids bigint[];
     found_versions bigint[];
     found_msgids bigint[];
+    clock bigint;
+    next_msgid bigint;
 BEGIN
     SELECT array_agg(l.id), array_agg(l.version), array_agg(l.last_seq), array_agg(l.last_msgid)
         INTO found_ids, found_versions, heads, found_msgids
@@ -69,10 +77,20 @@ BEGIN
         heads := NULL;
         RETURN;
     END IF;
-    SELECT max(n.had) INTO behind FROM unnest(found_msgids, first_msgids) AS n (had, first) WHERE n.had >= n.first;
-    IF behind IS NOT NULL THEN
-        heads := NULL;
-        RETURN;
+    IF EXISTS (SELECT FROM unnest(found_msgids, first_msgids) AS n (had, first) WHERE n.had >= n.first) THEN
+        clock := (extract(epoch FROM clock_timestamp()) * 1000)::bigint - 1704067200000;
+        FOR n IN 1 .. cardinality(msgids) LOOP
+            IF found_msgids[places[n]] >= first_msgids[places[n]] THEN
+                next_msgid := greatest(clock, found_msgids[places[n]] >> 22) << 22 | 2097152 | nextval('msgid_number');
+                IF next_msgid <= found_msgids[places[n]] THEN
+                    next_msgid := next_msgid + 4194304;  -- the next ms
+                END IF;
+                msgids[n] := next_msgid;
+                found_msgids[places[n]] := next_msgid;
+                last_msgids[places[n]] := next_msgid;
+            END IF;
+        END LOOP;
+        given := msgids;
     END IF;
     INSERT INTO message (conversation, seq, msgid, device, seqid, sender, counted, whole, record)
         SELECT conversations[m.place], heads[m.place] + m.number, m.msgid, m.device, m.seqid, m.sender, m.counted, false, m.record
@@ -109,7 +127,7 @@ CREATE FUNCTION store_batch(
     asked_devices bigint[], asked_seqids bigint[],
     places integer[], numbers bigint[], msgids bigint[], devices bigint[], seqids bigint[], digests bigint[],
     senders integer[], counted boolean[], records bytea[],
-    OUT alive boolean, OUT heads bigint[], OUT stale bigint[], OUT behind bigint, OUT earlier bigint[]
+    OUT alive boolean, OUT heads bigint[], OUT stale bigint[], OUT given bigint[], OUT earlier bigint[]
 )
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -120,7 +138,7 @@ BEGIN
         RETURN;
     END IF;
     IF cardinality(conversations) > 0 THEN
-        SELECT s.heads, s.stale, s.behind, s.earlier INTO heads, stale, behind, earlier
+        SELECT s.heads, s.stale, s.given, s.earlier INTO heads, stale, given, earlier
             FROM store_messages(
                 conversations, versions, counts, first_msgids, last_msgids, asked_devices, asked_seqids,
                 places, numbers, msgids, devices, seqids, digests, senders, counted, records) s;
