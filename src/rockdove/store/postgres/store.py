@@ -64,10 +64,10 @@ class PostgresStore(PostgresView):
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
         while True:
+            row = await self._database.row(LOG_IN, user, name, client, node)
+            if row is not None:
+                return device_of(row)
             async with self._database.transaction() as connection:
-                row = await connection.fetchrow(LOG_IN, user, name, client, node)
-                if row is not None:
-                    return device_of(row)
                 device = await connection.fetchval(NEW_DEVICE, user, name, client, now_ms)
                 if device is not None:
                     await connection.execute(SIBLING_CURSORS, device, user)
