@@ -15,13 +15,19 @@ DEADLINE_SECONDS = 60
 PASSWORD = "correct horse battery staple"  # of every user in these tests
 
 
+def rockdove(*arguments: str, text: str = "") -> str:
+    """What this command prints, with `text` as its input; it has to succeed."""
+    command = [str(ROCKDOVE), *arguments]
+    done = subprocess.run(command, input=text, text=True, check=False, capture_output=True, timeout=DEADLINE_SECONDS)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 def add_users(place: Path | str, names: Iterable[str]) -> None:
     """Create users with PASSWORD in the data directory, or in the database with that address."""
     lines = "".join(f"{name}:{PASSWORD}\n" for name in names)
     where = ["--data", str(place)] if isinstance(place, Path) else ["--store", place]
-    command = [str(ROCKDOVE), "user", "add", "--from-file", "-", *where]
-    added = subprocess.run(command, input=lines, text=True, check=False, capture_output=True, timeout=DEADLINE_SECONDS)
-    assert added.returncode == 0, added.stderr
+    rockdove("user", "add", "--from-file", "-", *where, text=lines)
 
 
 class ServerProcess:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from tests.engines.engine import HOST, free_port
 from tests.engines.nats import NatsServer
@@ -21,10 +21,20 @@ class Installation(AbstractContextManager["Installation"]):
     """The engines and the nodes. Nodes have names, and keep their ports while they are away. Close it in the end."""
 
     def __init__(
-        self, directory: Path, names: Iterable[str] = ("one", "two"), *, durable: bool = False, standby: bool = False
+        self,
+        directory: Path,
+        names: Iterable[str] = ("one", "two"),
+        *,
+        durable: bool = False,
+        standby: bool = False,
+        settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`durable`: PostgreSQL writes to the disk before it says so. With `standby`, there is a synchronous standby."""
+        """`durable`: PostgreSQL writes to the disk before it says so. With `standby`, there is a synchronous standby.
+
+        `settings` are those of the nodes, as environment variables.
+        """
         self._directory = directory
+        self._settings = SETTINGS | dict(settings or {})
         self._stack = ExitStack()
         try:
             self.postgres = self._stack.enter_context(closing(PostgresServer(durable=durable)))
@@ -54,7 +64,7 @@ class Installation(AbstractContextManager["Installation"]):
         names: Sequence[str] = ("one", "two"),
         *,
         more: Sequence[str] = (),
-        **options: bool,
+        **options: Any,
     ) -> Self:
         """One whose nodes are ready; these users have PASSWORD. `more` nodes have a place, and are not started."""
         installation = cls(directory, (*names, *more), **options)
@@ -77,13 +87,11 @@ class Installation(AbstractContextManager["Installation"]):
         """Where this node listens."""
         return self._ports[name]
 
-    def start(
-        self, name: str, program: Sequence[str] = (str(ROCKDOVE),), environment: Mapping[str, str] | None = None
-    ) -> ServerProcess:
+    def start(self, name: str, program: Sequence[str] = (str(ROCKDOVE),)) -> ServerProcess:
         """Start a node; does not wait for it."""
         arguments = ["--store", self.store, "--bus", self.nats.url, "--node-name", name]
         arguments += ["--tcp", f"{HOST}:{self._ports[name]}"]
-        node = ServerProcess(self._directory, *arguments, program=program, environment=SETTINGS | dict(environment or {}))
+        node = ServerProcess(self._directory, *arguments, program=program, environment=self._settings)
         self.nodes[name] = node
         return node
 

@@ -5,11 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from rockdove.client import BlockingClient, MessageReceived
-from tests.cluster.test_serving import rockdove
 from tests.conftest import StartServer
 from tests.engines.nats import NatsServer
 from tests.engines.postgres import PostgresServer
-from tests.process import PASSWORD
+from tests.process import PASSWORD, rockdove
 
 
 def test_what_was_sent_while_it_was_away_arrives_once_it_is_back(

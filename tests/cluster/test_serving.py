@@ -2,7 +2,6 @@
 
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,16 +13,10 @@ from rockdove.client.errors import Disconnected
 from tests.conftest import StartServer
 from tests.engines.nats import NatsServer
 from tests.engines.postgres import PostgresServer
-from tests.process import PASSWORD, ROCKDOVE, ServerProcess
+from tests.process import PASSWORD, ServerProcess, rockdove
 
 STOP_SECONDS = 20.0  # a machine that is busy needs more than the 10 of the promise
 FOLLOWS_SECONDS = 5.0  # the promise is about one; a machine that is busy is no reason to fail
-
-
-def rockdove(*arguments: str, text: str = "") -> str:
-    done = subprocess.run([ROCKDOVE, *arguments], input=text, text=True, capture_output=True, timeout=60, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.fixture
