@@ -19,7 +19,7 @@ from rockdove.core.neighbours import Neighbours
 from rockdove.core.records import OPEN, Batch, Change, Draft, Member
 from rockdove.core.registry import Registry
 from rockdove.core.seating import Seating
-from rockdove.core.services.message import MessageService
+from rockdove.core.services.message import MessageService, _draft
 from rockdove.core.services.pending import Pending
 from rockdove.core.session import Session
 from rockdove.store.memory.store import MemoryStore
@@ -103,8 +103,13 @@ def unavailable_is_taken_for_success(done: Any, commit: GroupCommit, error: Exce
 
 
 @replaces(MessageService, "_pass_on")
-def transient_message_is_stored(_: Any, service: Any, session: Session, conversation: int, seqid: int, body: bytes) -> None:
-    service._store(session, conversation, seqid, body)
+def transient_message_is_stored(
+    pass_on: Any, service: Any, session: Session, conversation: int, seqid: int, body: bytes
+) -> bytes:
+    session.uncommitted += 1
+    session.commit.send(_draft(session, conversation, seqid, body, None))
+    answer: bytes = pass_on(service, session, conversation, seqid, body)
+    return answer
 
 
 # ---------------------------------------------------------------- delivering (protocol §5)
@@ -227,7 +232,7 @@ def stream_is_not_read_anew(_: Any, outbound: Outbound, conversation: int) -> No
 
 @replaces(Dispatch, "_carry_out")
 def change_is_answered_before_it_is_durable(_: Any, dispatch: Dispatch, session: Session, seqid: int, pending: Pending) -> None:
-    dispatch._commit.change(Change(pending.rule, lambda *_: None, notices=pending.notices))
+    session.commit.change(Change(pending.rule, lambda *_: None, notices=pending.notices))
     session.answer(codec.response(seqid))
 
 

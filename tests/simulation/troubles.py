@@ -91,4 +91,4 @@ def _leave(world: "World") -> None:
     world.random.choice(world.servers).leave()
 
 
-NODE_TROUBLES: Final[list[Callable[["World"], None]]] = [_freeze, _cut_off, _cut_off, _leave]
+NODE_TROUBLES: Final[list[Callable[["World"], None]]] = [_freeze, _cut_off, _cut_off, _leave, _connect_twice, _connect_twice]
