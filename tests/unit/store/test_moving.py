@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import single_conversation
 from rockdove.store import StoreError
 from rockdove.store.moving import comparison, move
@@ -166,6 +167,25 @@ def test_what_is_copied_is_not_copied_again(data: Path, store: str) -> None:
     sql(store, "UPDATE account SET name = name || 'changed' WHERE id = 11")  # it would be overwritten, or fail
     assert differences(moved(data, store)) == ["account, id 11: differs in name"]
     assert refusal(lambda: asyncio.run(open_database(store))).endswith("run rockdove migrate again")
+
+
+def test_a_connection_that_is_lost_is_told_and_the_next_run_goes_on(data: Path, postgres: Any, store: str) -> None:
+    class Cutting(Interrupting):
+        def advance(self, rows: int) -> None:
+            name = store.rpartition("/")[2]
+            postgres.sql(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+
+    with pytest.raises(StoreUnavailable, match=r"cannot go on now .* run it again"):
+        asyncio.run(move.move(data, store, Cutting(None)))
+    assert differences(moved(data, store)) == []
+
+
+@pytest.mark.parametrize("change", ["nickname = char(0)", "tenant = 1 << 40"])
+def test_what_a_database_cannot_hold_is_told(tmp_path: Path, store: str, change: str) -> None:
+    fill(tmp_path)
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as connection, connection:
+        connection.execute(f"UPDATE profile SET {change}")
+    assert "does not take what is in the data directory" in refusal(lambda: moved(tmp_path, store))
 
 
 # ---------------------------------------------------------------- refusals

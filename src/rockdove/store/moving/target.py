@@ -150,18 +150,18 @@ class Target:
 
 @asynccontextmanager
 async def writing(address: str) -> AsyncIterator[Target]:
-    """The database at `address`, alone. Raises DatabaseError, MovingError, and StoreUnavailable when it goes away."""
+    """The database at `address`, alone. Raises DatabaseError, MovingError, and StoreUnavailable when it cannot go on now."""
     connection = await open_whole(address)
-    target = Target(connection, place_of(address))
+    place = place_of(address)
+    target = Target(connection, place)
     try:
         await target.lock()
         yield target
-    except Exception as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, OverflowError) as error:
+        reason = str(error) or type(error).__name__
         if passes(error):
-            raise StoreUnavailable(
-                f"the database went away ({str(error) or type(error).__name__}); run it again to go on"
-            ) from error
-        raise
+            raise StoreUnavailable(f"{place} cannot go on now ({reason}); run it again when it can") from error
+        raise MovingError(f"{place} does not take what is in the data directory ({reason}); report it") from error
     finally:
         await connection.close()
 
