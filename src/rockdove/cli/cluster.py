@@ -2,8 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import typer
 
@@ -13,8 +13,10 @@ from rockdove.cli.terminal import printable
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import NodeStatus
 from rockdove.store import StoreError
-from rockdove.store.postgres.database import open_database
+from rockdove.store.postgres.database import Database, open_database, renew_epoch
 from rockdove.store.postgres.roster import Listed, listed_nodes
+
+Result = TypeVar("Result")
 
 cluster = typer.Typer(help="Look after the nodes that share a store.", rich_markup_mode=None, add_completion=False)
 
@@ -30,12 +32,7 @@ def status(store: StoreAddress = None, as_json: AsJson = False) -> None:
 
     Ends with 1 if one of them is not well, and says what to do.
     """
-    if not store:
-        raise wrong_usage("there is no --store: name the database that the nodes share; a data directory has one server")
-    try:
-        nodes = asyncio.run(_look(store))
-    except (StoreError, StoreUnavailable) as error:
-        raise CommandError(str(error)) from None
+    nodes = _on(store, listed_nodes)
     problems = _problems(nodes)
     if as_json:
         print(json.dumps({"nodes": [_described(node) for node in nodes], "problems": problems}))
@@ -45,12 +42,37 @@ def status(store: StoreAddress = None, as_json: AsJson = False) -> None:
         raise CommandError(*problems)
 
 
-async def _look(store: str) -> Sequence[Listed]:
-    database = await open_database(store)
+@cluster.command()
+def restored(store: StoreAddress = None) -> None:
+    """Give a database that has lost what was acknowledged a new epoch, so that clients forget how far they were.
+
+    After a copy was restored, or a standby promoted that lacked something. No node may run meanwhile.
+    """
+    living = [node for node in _on(store, listed_nodes) if node.living]
+    if living:
+        raise CommandError(
+            f"node {living[0].state.number} ({printable(living[0].state.name)}) serves this database: stop all nodes first"
+        )
+    _on(store, renew_epoch)
+    print("the database has a new epoch: start the nodes")
+
+
+def _on(store: str | None, work: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Do this with the database. Raises CommandError."""
+    if not store:
+        raise wrong_usage("there is no --store: name the database that the nodes share; a data directory has one server")
+
+    async def run() -> Result:
+        database = await open_database(store)
+        try:
+            return await work(database)
+        finally:
+            await database.close()
+
     try:
-        return await listed_nodes(database)
-    finally:
-        await database.close()
+        return asyncio.run(run())
+    except (StoreError, StoreUnavailable) as error:
+        raise CommandError(str(error)) from None
 
 
 def _fate(node: Listed) -> str:

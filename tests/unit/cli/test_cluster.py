@@ -110,3 +110,38 @@ def test_without_a_database_it_says_what_to_name() -> None:
 
 def test_a_database_that_is_not_there_is_told() -> None:
     assert "cannot be opened" in refused(rockdove("cluster", "status", "--store", "postgresql://127.0.0.1:9/nothing"))
+
+
+def epoch(store: str) -> bytes:
+    async def read() -> bytes:
+        connection = await asyncpg.connect(store)
+        try:
+            return bytes(await connection.fetchval("SELECT value FROM setting WHERE name = 'epoch'"))
+        finally:
+            await connection.close()
+
+    return asyncio.run(read())
+
+
+def test_a_restored_database_gets_a_new_epoch_unless_somebody_serves_it(store: str) -> None:
+    before = epoch(store)
+    put(store, 2, "blue")
+    error = refused(rockdove("cluster", "restored", "--store", store))
+    assert "node 2 (blue) serves this database: stop all nodes first" in error
+    assert epoch(store) == before
+    put(store, 3, "red", seen_seconds=60)
+    stop(store, 2)
+    succeeded(rockdove("cluster", "restored", "--store", store))
+    assert epoch(store) != before
+    assert len(epoch(store)) == 8
+
+
+def stop(store: str, number: int) -> None:
+    async def free() -> None:
+        connection = await asyncpg.connect(store)
+        try:
+            await connection.execute("UPDATE node SET token = 0 WHERE number = $1", number)
+        finally:
+            await connection.close()
+
+    asyncio.run(free())

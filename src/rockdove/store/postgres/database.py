@@ -1,7 +1,7 @@
 """A PostgreSQL database: connections to it, the schema in it, what its errors mean."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import asyncpg
 from rockdove.core.errors import StoreUnavailable
 from rockdove.store import StoreError
 from rockdove.store.address import place_of
-from rockdove.store.beginning import first_settings, first_tenant
+from rockdove.store.beginning import first_settings, first_tenant, new_epoch
 from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of, outstanding
 
 OLDEST: Final = 15  # major version of PostgreSQL
@@ -89,14 +89,26 @@ class Database:
 
     async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
         """All rows."""
-        async with self._connection() as connection:
-            rows: Sequence[Any] = await connection.fetch(statement, *arguments)
-            return rows
+        rows: Sequence[Any] = await self._run(lambda connection: connection.fetch(statement, *arguments), statement)
+        return rows
 
     async def row(self, statement: str, *arguments: object) -> Any:
         """The first row; None if there is none."""
+        return await self._run(lambda connection: connection.fetchrow(statement, *arguments), statement)
+
+    async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[Any]], statement: str) -> Any:
+        """What only reads is tried once more: after a failover all idle connections turn out to be dead."""
+        try:
+            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+                return await work(connection)
+        except _LOST as error:
+            if not statement.startswith("SELECT"):
+                raise unavailable(error) from error
+            await self._pool.expire_connections()
+        except _PASSING as error:
+            raise unavailable(error) from error
         async with self._connection() as connection:
-            return await connection.fetchrow(statement, *arguments)
+            return await work(connection)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
@@ -146,6 +158,12 @@ async def open_database(dsn: str) -> Database:
 
 async def _keep(_: asyncpg.Connection) -> None:
     """Nothing here changes a session's state: to reset it would cost each statement a second one."""
+
+
+async def renew_epoch(database: Database) -> None:
+    """Clients will forget how far they were (protocol §3 epoch). No node may have the database open."""
+    async with database.transaction() as connection:
+        await connection.execute("UPDATE setting SET value = $1 WHERE name = 'epoch'", new_epoch())
 
 
 async def open_whole(dsn: str) -> asyncpg.Connection:
