@@ -28,7 +28,7 @@ class Storage(NamedTuple):
 
 def open_storage(config: Config) -> AbstractAsyncContextManager[Storage]:
     """Open what `config` names, with the newest schema. Raises StoreError, StoreUnavailable, StoreFailed."""
-    return _alone(config.data) if config.store is None else _shared(config.store)
+    return _alone(config.data) if config.store is None else _shared(config.store, config.node_name)
 
 
 @asynccontextmanager
@@ -40,7 +40,7 @@ async def _alone(directory: Path) -> AsyncIterator[Storage]:
 
 
 @asynccontextmanager
-async def _shared(address: str) -> AsyncIterator[Storage]:
+async def _shared(address: str, name: str) -> AsyncIterator[Storage]:
     from rockdove.store.postgres.accounts import PostgresAccounts
     from rockdove.store.postgres.database import open_database as open_postgres
     from rockdove.store.postgres.nodes import PostgresNodes
@@ -50,7 +50,7 @@ async def _shared(address: str) -> AsyncIterator[Storage]:
     try:
         database = await open_postgres(address)
         stack.push_async_callback(database.close)
-        nodes = await PostgresNodes.register(database)
+        nodes = await PostgresNodes.register(database, name)
         stack.push_async_callback(nodes.leave)
         store = await PostgresStore.open(database, nodes)
         stack.push_async_callback(store.stop)

@@ -24,7 +24,8 @@ _FREE: Final = (
 )
 _REGISTER: Final = (
     "INSERT INTO node (number, token, name, version, status, started_ms, connections, bus_connected, seen)"
-    " VALUES ($1, $2, '', '', $3, 0, 0, false, now()) ON CONFLICT (number) DO UPDATE SET token = excluded.token, seen = now()"
+    " VALUES ($1, $2, $4, '', $3, 0, 0, false, now()) ON CONFLICT (number) DO UPDATE"
+    " SET token = excluded.token, name = excluded.name, status = excluded.status, seen = now()"
 )
 _OWN_LANES: Final = (
     "INSERT INTO lane (node, lane, token, batch) SELECT $1, lane, $2, 0 FROM generate_series(0, $3 - 1) AS l (lane)"
@@ -50,22 +51,23 @@ _LIVING: Final = (
 class PostgresNodes:
     """`core.ports.Nodes`: this node among them."""
 
-    def __init__(self, database: Database, number: int, token: int, lanes: int) -> None:
+    def __init__(self, database: Database, number: int, token: int, lanes: int, name: str) -> None:
         self._database = database
+        self._name = name
         self.number = number
         self.token = token  # shows that the number is still this node's
         self.lanes = lanes
         self.leads = False  # whether this is the node that does what one does for all
 
     @classmethod
-    async def register(cls, database: Database, lanes: int = LANES) -> Self:
-        """Take a number. Raises StoreUnavailable; StoreFailed when no number is free."""
+    async def register(cls, database: Database, name: str = "", lanes: int = LANES) -> Self:
+        """Take a number, under that name. Raises StoreUnavailable; StoreFailed when no number is free."""
         async with database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
             number = await connection.fetchval(_FREE)
             if number is None:
                 raise StoreFailed(f"{HIGHEST} nodes share the database, which is all there can be: stop one first")
-            nodes = cls(database, number, _new_token(), lanes)
+            nodes = cls(database, number, _new_token(), lanes, name)
             await nodes._take(connection)
             nodes._see(await connection.fetch(_LIVING))
         return nodes
@@ -98,7 +100,7 @@ class PostgresNodes:
         await self._take(connection)
 
     async def _take(self, connection: asyncpg.Connection) -> None:
-        await connection.execute(_REGISTER, self.number, self.token, NodeStatus.READY)
+        await connection.execute(_REGISTER, self.number, self.token, NodeStatus.READY, self._name)
         await connection.execute(_OWN_LANES, self.number, self.token, self.lanes)
 
     def _see(self, living: Sequence[Any]) -> Sequence[NodeState]:
