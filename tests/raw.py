@@ -66,9 +66,9 @@ class RawClient:
         self._seqid = 1 << 40  # of requests that name none; far from what tests choose themselves
 
     @classmethod
-    async def connect(cls, port: int, tls: ssl.SSLContext | None = None) -> Self:
-        """Open a connection to a server on this machine."""
-        return cls(*await asyncio.open_connection("127.0.0.1", port, ssl=tls))
+    async def connect(cls, port: int, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> Self:
+        """Open a connection to a server, on this machine unless told otherwise."""
+        return cls(*await asyncio.open_connection(host, port, ssl=tls))
 
     async def __aenter__(self) -> Self:
         return self

@@ -100,6 +100,12 @@ class PostgresServer(Engine):
         """Whoever is connected is thrown out."""
         self.sql(f"DROP DATABASE {name} WITH (FORCE)")
 
+    def admit(self, network: str) -> None:
+        """Let everybody in who comes from there, too, without a password."""
+        with (self._data / "pg_hba.conf").open("a", encoding="utf-8") as file:
+            file.write(f"host all all {network} trust\n")
+        self.sql("SELECT pg_reload_conf()")
+
     def promote(self) -> None:
         """Make a standby the primary. Returns when it takes writes."""
         self.sql(f"SELECT pg_promote(true, {DEADLINE_SECONDS})")
