@@ -6,14 +6,11 @@ one is at the first node, the other at the third.
 
 import argparse
 import asyncio
-import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rockdove.client import Client
 from tests.cluster.installation import Installation

@@ -4,11 +4,8 @@ Two nodes, PostgreSQL and NATS of its own; the node that they are on is killed.
 """
 
 import argparse
-import sys
 import tempfile
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.cluster.storm import run_storm
 
