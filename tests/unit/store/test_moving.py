@@ -17,7 +17,7 @@ from rockdove.store.moving import comparison, move
 from rockdove.store.moving.comparison import Compared
 from rockdove.store.moving.tables import TABLES, Table
 from rockdove.store.postgres.accounts import PostgresAccounts
-from rockdove.store.postgres.database import open_database
+from rockdove.store.postgres.database import MOVING, DatabaseError, open_database
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.store import PostgresStore
 from rockdove.store.sqlite.database import DATABASE, lock_for_serving
@@ -321,3 +321,17 @@ def test_rows_that_are_only_there_or_twice_are_found(data: Path, copy: str, page
         f"edit, msgid {msgid}, edit {edit}: is only in the database" for msgid, edit in [(1, 1), (12, 13), (9999, 1)]
     ]
     assert "message: 1 rows are in the database a second time" in told
+
+
+def test_a_node_that_opened_the_database_before_a_move_began_does_not_serve_it(store: str) -> None:
+    async def come_late() -> None:
+        database = await open_database(store)
+        try:
+            async with database.transaction() as connection:
+                await connection.execute("INSERT INTO setting VALUES ($1, $2)", MOVING, b"{}")
+            with pytest.raises(DatabaseError, match="wait for rockdove migrate"):
+                await PostgresNodes.register(database)
+        finally:
+            await database.close()
+
+    asyncio.run(come_late())

@@ -20,6 +20,7 @@ CLOSE_SECONDS: Final = 1.0  # for connections in use; what matters is stored by 
 ANSWER_SECONDS: Final = 10.0  # a server that says nothing for so long is gone
 
 MOVING: Final = "moving"  # a row of `setting`: a data directory is being moved here; see store/moving
+IS_MOVING: Final = f"SELECT EXISTS (SELECT FROM setting WHERE name = '{MOVING}')"
 
 _SETTINGS: Final = {  # of each session: whoever is stuck, or frozen, lets go of his locks
     "application_name": "rockdove",
@@ -139,7 +140,7 @@ async def open_database(dsn: str) -> Database:
     with _opening(dsn) as place:
         connection = await _connect_migrated(dsn, place)
         try:
-            if await connection.fetchval("SELECT EXISTS (SELECT FROM setting WHERE name = $1)", MOVING):
+            if await connection.fetchval(IS_MOVING):
                 raise DatabaseError(f"{place} holds only a part of what is moved there; run rockdove migrate again")
         finally:
             await connection.close()

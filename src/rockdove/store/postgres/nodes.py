@@ -8,7 +8,7 @@ import asyncpg
 
 from rockdove.core.errors import StoreFailed
 from rockdove.core.records import NodeState, NodeStatus
-from rockdove.store.postgres.database import Database
+from rockdove.store.postgres.database import IS_MOVING, Database, DatabaseError
 
 LANES: Final = 4  # commits at a time
 LEASE: Final = "15 seconds"  # who was not seen for so long is dead
@@ -61,9 +61,11 @@ class PostgresNodes:
 
     @classmethod
     async def register(cls, database: Database, name: str = "", lanes: int = LANES) -> Self:
-        """Take a number, under that name. Raises StoreUnavailable; StoreFailed when no number is free."""
+        """Take a number, under that name. Raises StoreUnavailable; StoreFailed when no number is free; DatabaseError."""
         async with database.transaction() as connection:
             await connection.execute("SELECT pg_advisory_xact_lock($1)", _LOCK)
+            if await connection.fetchval(IS_MOVING):
+                raise DatabaseError("a data directory is being moved into this database: wait for rockdove migrate to end")
             number = await connection.fetchval(_FREE)
             if number is None:
                 raise StoreFailed(f"{HIGHEST} nodes share the database, which is all there can be: stop one first")
