@@ -1,17 +1,19 @@
 """This node among the others that serve the same store."""
 
 from collections.abc import Callable
+from typing import Final
 
 from rockdove.core import news_pb2 as news
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.hearing import Hearing
-from rockdove.core.msgid import MsgidSource
-from rockdove.core.neighbours import Neighbours
+from rockdove.core.neighbours import BEAT_MS, Neighbours
 from rockdove.core.ports import Bus, Log, Scheduler, Store
 from rockdove.core.records import Device
 from rockdove.core.registry import Registry
 from rockdove.core.session import Session
 from rockdove.core.topics import NODES, node_topic
+
+LONG_MS: Final = 5 * BEAT_MS  # without a beat: some may take this node for dead
 
 
 class Cluster:
@@ -23,7 +25,6 @@ class Cluster:
         registry: Registry,
         presence: PresenceNews,
         neighbours: Neighbours,
-        msgids: MsgidSource,
         scheduler: Scheduler,
         log: Log,
         bus: Bus | None,
@@ -32,10 +33,10 @@ class Cluster:
         self._registry = registry
         self._presence = presence
         self._neighbours = neighbours
-        self._msgids = msgids
         self._scheduler = scheduler
         self._log = log
         self._bus = bus
+        self._heard_ms = 0  # when the store last heard that this node is alive
         self._behind: dict[Session, None] = {}  # that may have missed rings, and have not looked since
         self._catching_up = False
 
@@ -49,16 +50,14 @@ class Cluster:
             self._bus.attend(node_topic(self._neighbours.number))
 
     async def live_on(self) -> None:
-        """Say that this node is alive. One that was taken for dead has another number afterwards."""
-        before = self._neighbours.number
-        await self._neighbours.beat()
-        now = self._neighbours.number
-        if now != before:
-            self._log.warning("node_renumbered", before=before, now=now)
-            self._msgids.move_to(now)
-            if self._bus is not None:
-                self._bus.attend(node_topic(now))
+        """Say that this node is alive. Who took it for dead meanwhile has told that its users are gone."""
+        if not await self._neighbours.beat():
+            return
+        now_ms = self._scheduler.now_ms()
+        if self._heard_ms and now_ms - self._heard_ms > LONG_MS:
+            self._log.warning("node_was_away", seconds=(now_ms - self._heard_ms) // 1000)
             self._presence.announce()
+        self._heard_ms = now_ms
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int, wanted: Callable[[], bool]) -> Device | None:
         """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable.

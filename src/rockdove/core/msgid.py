@@ -50,10 +50,6 @@ class MsgidSource:
         self._node = node
         self._last = last
 
-    def move_to(self, node: int) -> None:
-        """This node has another number now."""
-        self._node = node
-
     def advance(self, msgid: int) -> None:
         """Give only higher ids from now on: another node has given this one."""
         self._last = max(self._last, msgid)

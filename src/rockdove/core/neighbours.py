@@ -35,17 +35,17 @@ class Neighbours:
         """Of this node; 0 where there is only one."""
         return self._nodes.number if self._nodes is not None else 0
 
-    async def beat(self) -> None:
-        """Say that this node is alive, and hear who is."""
+    async def beat(self) -> bool:
+        """Say that this node is alive, and hear who is; False if that could not be said."""
         if self._nodes is None:
-            return
+            return False
         try:
             states = await self._nodes.beat(self._describe())
         except StoreUnavailable as error:
             if not self._waits:  # said once, not with every try
                 self._waits = True
                 self._log.warning("beat_waits", reason=str(error))
-            return
+            return False
         self._waits = False
         self.beats += 1
         before, self.living = self.living, {state.number: state for state in states if state.number != self.number}
@@ -54,6 +54,7 @@ class Neighbours:
         for number in before.keys() - self.living.keys():
             self._log.info("node_gone", node=number, name=before[number].name)
             self.on_gone(number)
+        return True
 
     async def leave(self) -> None:
         """This node ends."""

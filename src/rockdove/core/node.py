@@ -93,7 +93,7 @@ class Node:
         self.seating = Seating(store, self.registry, self.fanout, scheduler, bus)
         self.standing = Standing(accounts, store, self._directory, self.registry, scheduler)
         self._presence = PresenceNews(store, self.registry, self.fanout, scheduler, self._ring, self.neighbours)
-        self.cluster = Cluster(store, self.registry, self._presence, self.neighbours, self._msgids, scheduler, log, bus)
+        self.cluster = Cluster(store, self.registry, self._presence, self.neighbours, scheduler, log, bus)
         self.message = MessageService(store, self._directory, self.fanout, self._msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = self._assemble()
         self.logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)

@@ -284,7 +284,8 @@ class Nodes(Protocol):
     async def beat(self, state: NodeState) -> Sequence[NodeState]:
         """Say that this node is alive, and how it is. Who is alive: this one too, by number.
 
-        Raises StoreUnavailable; who cannot say it for too long counts as dead, and its commits are refused.
+        Raises StoreUnavailable; who cannot say it for too long counts as dead, and its commits are refused until it can. Raises
+        StoreFailed if another node has the number by then: stop the node.
         """
 
     async def leave(self) -> None:
