@@ -1,12 +1,14 @@
-"""A device that logs in here while it is, or was, on another node."""
+"""This node among others: a device that was on another one, and what is told after a long absence."""
 
 from asyncio import run
 from types import SimpleNamespace
 
 import pytest
 
-from rockdove.core.cluster import Cluster
+from rockdove.core.cluster import LONG_MS, Cluster
+from rockdove.core.neighbours import BEAT_MS
 from rockdove.core.records import Device
+from tests.protocol.virtual import Journal
 
 HERE, ELSEWHERE = 1, 2
 
@@ -46,7 +48,7 @@ def test_who_is_gone_while_the_older_session_ends_replaces_himself_nowhere(leave
     store = Store()
     neighbours = Neighbours(store, leaves_for)
     unused = SimpleNamespace()
-    cluster = Cluster(store, unused, unused, neighbours, unused, unused, unused, None)  # type: ignore[arg-type]
+    cluster = Cluster(store, unused, unused, neighbours, unused, unused, None)  # type: ignore[arg-type]
     device = run(cluster.open_device(7, "phone", "", 0, lambda: not gone(store)))
 
     assert neighbours.asked == [ELSEWHERE]
@@ -61,3 +63,31 @@ def test_who_is_gone_while_the_older_session_ends_replaces_himself_nowhere(leave
 def gone(store: Store) -> bool:
     """Whether the device has come to the other node after it had been here."""
     return store.login > 0 and store.holder == ELSEWHERE
+
+
+def test_a_node_that_could_not_say_that_it_lives_for_long_tells_anew_who_is_there() -> None:
+    clock, presence, journal = SimpleNamespace(at_ms=1_000_000), SimpleNamespace(announced=0), Journal()
+    heard = SimpleNamespace(beat=True)
+
+    async def beat() -> bool:
+        return heard.beat
+
+    def announce() -> None:
+        presence.announced += 1
+
+    scheduler = SimpleNamespace(now_ms=lambda: clock.at_ms)
+    neighbours = SimpleNamespace(number=HERE, beat=beat)
+    unused, told = SimpleNamespace(), SimpleNamespace(announce=announce)
+    cluster = Cluster(unused, unused, told, neighbours, scheduler, journal, None)  # type: ignore[arg-type]
+    run(cluster.live_on())
+    for later_ms, reaches_the_store, announced in (
+        (BEAT_MS, True, 0),
+        (LONG_MS, False, 0),
+        (BEAT_MS, False, 0),
+        (BEAT_MS, True, 1),
+        (BEAT_MS, True, 1),
+    ):
+        clock.at_ms += later_ms
+        heard.beat = reaches_the_store
+        run(cluster.live_on())
+        assert presence.announced == announced
