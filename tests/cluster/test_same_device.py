@@ -10,7 +10,7 @@ import pytest
 from rockdove.wire import im_pb2 as pb
 from tests.cluster.installation import Installation, in_thread
 from tests.process import PASSWORD
-from tests.raw import Closed, RawClient, text_message
+from tests.raw import DEADLINE_SECONDS, Closed, RawClient, text_message
 
 ROUNDS = 15
 ROUNDS_WITHOUT_BUS = 4
@@ -56,7 +56,8 @@ async def the_one_that_is_left(clients: Sequence[RawClient]) -> RawClient:
 
 async def collide(installation: Installation, seqid: int) -> None:
     logged_in = await asyncio.gather(*(log_in(port) for port in installation.ports * 2))
-    left = await the_one_that_is_left([client for client in logged_in if client is not None])
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        left = await the_one_that_is_left([client for client in logged_in if client is not None])
     for _ in range(2):  # and it stays
         await left.ping()
     answer = await left.send(seqid, text_message("alice", "still here"))
