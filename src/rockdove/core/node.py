@@ -201,6 +201,8 @@ class Node:
         draft.origin.committed(draft)
         if draft.outcome is Outcome.STORED:
             self.fanout.message(draft, now_ms)
+        elif draft.outcome is Outcome.RETRY and self.store.shared:
+            self.fanout.remind(draft.conversation)
 
     def _changed(self, change: Change, now_ms: int) -> None:
         if change.refusal is None:

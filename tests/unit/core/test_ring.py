@@ -128,6 +128,13 @@ def test_a_long_record_is_not_told_but_read(nodes: Nodes) -> None:
     assert nodes.heard.calls == [("owe", GROUP)]
 
 
+def test_a_reminder_is_heard_by_all_who_may_lack_something(nodes: Nodes) -> None:
+    nodes.ring.something(TALK)
+    nodes.ring.something(GROUP)
+    assert sorted(nodes.carry()) == ["group.7", "user.1", "user.2"]
+    assert sorted(nodes.heard.calls) == [("owe", GROUP), ("owe", TALK), ("owe", TALK)]
+
+
 def test_what_does_not_fit_into_one_ring_takes_several(nodes: Nodes) -> None:
     for seq in range(1, 41):
         nodes.ring.message(stored(GROUP, seq, b"x" * RECORD_BYTES))

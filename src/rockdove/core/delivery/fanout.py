@@ -45,6 +45,12 @@ class Fanout:
             draft.conversation, draft.seq, draft.msgid, draft.sender, draft.device, draft.record, draft.group_version, now_ms
         )
 
+    def remind(self, conversation: int) -> None:
+        """A message was found to be stored, perhaps by a node that died before it told anybody: whoever lacks it reads it."""
+        if self._ring is not None:
+            self._ring.something(conversation)
+        self.owe(conversation)
+
     def push(
         self,
         conversation: int,

@@ -30,11 +30,18 @@ class Ring:
 
     def message(self, draft: Draft) -> None:
         """A message of a log is durable."""
-        item = _field(_field(_stored(draft, draft.group_version).SerializeToString()))  # Item.stored in News.items
-        if draft.conversation < GROUPS_END:
-            self._put(group_topic(draft.conversation), item)
+        self._to_members(draft.conversation, _stored(draft, draft.group_version))
+
+    def something(self, conversation: int) -> None:
+        """There is something in this log that was perhaps not told: read it."""
+        self._to_members(conversation, news.Stored(conversation=conversation))
+
+    def _to_members(self, conversation: int, stored: news.Stored) -> None:
+        item = _field(_field(stored.SerializeToString()))  # Item.stored in News.items
+        if conversation < GROUPS_END:
+            self._put(group_topic(conversation), item)
         else:
-            for user in set(single_members(draft.conversation)):
+            for user in set(single_members(conversation)):
                 self._put(user_topic(user), item)
 
     def group_change(
