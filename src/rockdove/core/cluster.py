@@ -1,6 +1,5 @@
 """This node among the others that serve the same store."""
 
-from collections.abc import Callable
 from typing import Final
 
 from rockdove.core import news_pb2 as news
@@ -59,19 +58,19 @@ class Cluster:
             self._presence.announce()
         self._heard_ms = now_ms
 
-    async def open_device(self, user: int, name: str, client: str, now_ms: int, wanted: Callable[[], bool]) -> Device | None:
+    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device | None:
         """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable.
 
-        None once it is not `wanted` any more: whoever has gone must not replace himself where he has come to meanwhile.
+        None if it has logged in once more meanwhile, on whatever node: of those that come at the same time the last one stays.
         """
-        while wanted():
-            number = self._neighbours.number
-            device = await self._store.open_device(user, name, client, now_ms, number)
-            if device.holder in (0, number):
-                return device
-            # What the older session stores while it ends is to be known, too: look again.
-            await self._neighbours.replace(device.holder, user, name, device.login)
-        return None
+        number = self._neighbours.number
+        device = await self._store.open_device(user, name, client, now_ms, number)
+        if device.holder in (0, number):
+            return device
+        await self._neighbours.replace(device.holder, user, name, device.login)
+        # What the older session stored while it ended is to be known, too.
+        settled = await self._store.device(user, name)
+        return settled if settled is not None and settled.login == device.login else None
 
     def _reunite(self) -> None:
         """The bus is back: neither this node nor the others have heard everything."""

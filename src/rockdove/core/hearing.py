@@ -12,6 +12,7 @@ from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.errors import REPLACED
+from rockdove.core.lanes import Lanes
 from rockdove.core.ports import Log, Scheduler
 from rockdove.core.records import Draft
 from rockdove.core.registry import Registry
@@ -27,6 +28,7 @@ class Hearing:
         fanout: Fanout,
         presence: PresenceNews,
         typing: TypingNews,
+        commit: Lanes,
         scheduler: Scheduler,
         log: Log,
     ) -> None:
@@ -34,6 +36,7 @@ class Hearing:
         self._fanout = fanout
         self._presence = presence
         self._typing = typing
+        self._commit = commit
         self._scheduler = scheduler
         self._log = log
         self.heard = 0  # rings since the start
@@ -135,11 +138,10 @@ class Hearing:
 
     def _replace(self, replace: news.Replace, answer: Callable[[bytes], None]) -> None:
         session = self._registry.of_device(replace.user, replace.device)
-        if session is None or session.login >= replace.login:
-            answer(b"")
-            return
-        session.end(pb.REPLACED, REPLACED)
-        session.commit.then(lambda _: answer(b""))
+        if session is not None and session.login < replace.login:
+            session.end(pb.REPLACED, REPLACED)
+        # What it had sent is stored first, also where it is gone already.
+        self._commit.of(replace.user).then(lambda _: answer(b""))
 
     def _here(self, user: int) -> news.Here | None:
         sessions = self._registry.sessions(user)

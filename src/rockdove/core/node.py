@@ -108,7 +108,7 @@ class Node:
         presence = self._presence
         registry.on_change = presence.note
         typing = TypingNews(registry, fanout, self.scheduler, self._ring)
-        self._hearing = Hearing(registry, fanout, presence, typing, self.scheduler, self.log)
+        self._hearing = Hearing(registry, fanout, presence, typing, self.commit, self.scheduler, self.log)
         self.cluster.join(self._hearing)
         services: dict[int, Service] = {
             pb.CONTACT: ContactService(store, directory, registry, fanout, presence, frame_bytes),

@@ -265,14 +265,15 @@ class Session:
         tenant, user, kicked_ms = admission
         now_ms = node.scheduler.now_ms()
         try:
-            name, client = connect.device, display_text(connect.client)
-            device = await node.cluster.open_device(user.id, name, client, now_ms, lambda: self._state is State.AWAITING_LOGIN)
+            device = await node.cluster.open_device(user.id, connect.device, display_text(connect.client), now_ms)
         except StoreUnavailable:
             self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
             return
         except Exception:
             self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
             raise
+        if device is None:
+            self.end(pb.REPLACED, REPLACED)
         if device is None or self._state is not State.AWAITING_LOGIN:
             return
         if node.registry.of_device(user.id, connect.device) is not None:  # it logged in twice at once
@@ -479,6 +480,7 @@ class Session:
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:
             self.commit.see(self.outbound.device)
+            self.commit.write_cursors()  # it may come again on another node at once
         self._node.arrivals.discard(self)
         self._queue.withdraw(self)
         self._state = state

@@ -55,6 +55,23 @@ def _plain(argument: Any) -> Any:
     return argument
 
 
+class Lane:
+    """The only lane of all users; a test says when its commits have returned."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Callable[[Exception | None], None]] = []
+
+    def of(self, _: int) -> "Lane":
+        return self
+
+    def then(self, call: Callable[[Exception | None], None]) -> None:
+        self.waiting.append(call)
+
+    def commits_return(self) -> None:
+        while self.waiting:
+            self.waiting.pop()(None)
+
+
 class Nodes:
     """A ring on one node, and the hearing of another."""
 
@@ -64,7 +81,9 @@ class Nodes:
         self.registry = Registry()
         self.ring = Ring(self.bus, self.clock)  # type: ignore[arg-type]
         fanout: Any = self.heard
-        self.hearing = Hearing(self.registry, fanout, fanout, fanout, self.clock, self.journal)
+        self.lane = Lane()
+        lanes: Any = self.lane
+        self.hearing = Hearing(self.registry, fanout, fanout, fanout, lanes, self.clock, self.journal)
 
     def carry(self) -> list[str]:
         """Have all that was rung heard; the topics."""
@@ -230,14 +249,9 @@ class Session:
 
     def __init__(self, login: int) -> None:
         self.login, self.device_name, self.ended = login, "phone", list[tuple[int, str]]()
-        self.stored: list[Callable[[Exception | None], None]] = []
-        self.commit = self
 
     def end(self, code: int, reason: str) -> None:
         self.ended.append((code, reason))
-
-    def then(self, call: Callable[[Exception | None], None]) -> None:
-        self.stored.append(call)
 
 
 def test_an_older_session_is_ended_and_its_end_is_told_when_all_of_it_is_stored(nodes: Nodes) -> None:
@@ -247,7 +261,15 @@ def test_an_older_session_is_ended_and_its_end_is_told_when_all_of_it_is_stored(
     ask(nodes, news.Question(replace=news.Replace(user=1, device="phone", login=5)), answers)
     assert session.ended == [(pb.REPLACED, REPLACED)]
     assert answers == []
-    session.stored[0](None)
+    nodes.lane.commits_return()
+    assert answers == [b""]
+
+
+def test_of_a_session_that_is_gone_already_all_is_stored_before_the_answer(nodes: Nodes) -> None:
+    answers: list[bytes] = []
+    ask(nodes, news.Question(replace=news.Replace(user=1, device="phone", login=5)), answers)
+    assert answers == []
+    nodes.lane.commits_return()
     assert answers == [b""]
 
 
@@ -257,6 +279,7 @@ def test_a_newer_session_and_another_device_stay(nodes: Nodes, device: str, logi
     nodes.registry.add(session, 1, "alice")
     answers: list[bytes] = []
     ask(nodes, news.Question(replace=news.Replace(user=1, device=device, login=login)), answers)
+    nodes.lane.commits_return()
     assert (session.ended, answers) == ([], [b""])
 
 
