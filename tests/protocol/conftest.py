@@ -9,12 +9,11 @@ import pytest
 
 from tests.protocol.client import Client
 from tests.protocol.real import Certificate, RealWorld, make_certificate
-from tests.protocol.storage import make_storage
+from tests.protocol.storage import STORES, make_storage
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import World, live
 
-STORES = ["memory", "sqlite"]
-WORLDS = ["virtual-memory", "virtual-sqlite", "tcp-memory", "tls-sqlite"]
+WORLDS = ["virtual-memory", "virtual-sqlite", "virtual-cluster", "tcp-memory", "tls-sqlite"]
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +31,7 @@ def make_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Calla
             storage = make_storage(store, tmp_path)
             world: RealWorld | VirtualWorld
             if transport == "virtual":
-                world = VirtualWorld(storage, **settings)
+                world = VirtualWorld(storage, _nodes(store), **settings)
             else:
                 used = request.getfixturevalue("certificate") if transport == "tls" else None
                 world = RealWorld(storage, used, **settings)
@@ -49,12 +48,16 @@ def make_virtual(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Cal
     with ExitStack() as worlds:
 
         def make(**settings: Any) -> VirtualWorld:
-            world = VirtualWorld(make_storage(request.param, tmp_path), **settings)
+            world = VirtualWorld(make_storage(request.param, tmp_path), _nodes(request.param), **settings)
             worlds.callback(_no_faults, world)
             worlds.callback(world.close)
             return world
 
         yield make
+
+
+def _nodes(store: str) -> int:
+    return 2 if store == "cluster" else 1
 
 
 def _no_faults(world: RealWorld | VirtualWorld) -> None:

@@ -1,7 +1,9 @@
 """The stores that every promise must hold on."""
 
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+import pytest
 
 from rockdove.core.ports import Accounts, Store
 from rockdove.store.memory.accounts import MemoryAccounts
@@ -9,6 +11,11 @@ from rockdove.store.memory.store import MemoryStore
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
 from rockdove.store.sqlite.store import SqliteStore
+
+STORES: Final = ["memory", "sqlite", "cluster"]
+
+# For tests of what each node counts for itself, and of what comes into one commit; it makes `make_virtual`.
+on_one_node = pytest.mark.parametrize("make_virtual", ["memory", "sqlite"], indirect=True)
 
 
 class Storage(Protocol):
@@ -21,9 +28,10 @@ class Storage(Protocol):
 class MemoryStorage:
     """One store for all servers."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        """`shared`: by several at a time."""
         self._accounts = MemoryAccounts()
-        self._store = MemoryStore(self._accounts)
+        self._store = MemoryStore(self._accounts, shared=shared)
 
     def open(self) -> tuple[Store, Accounts]:
         return self._store, self._accounts
@@ -41,5 +49,5 @@ class SqliteStorage:
 
 
 def make_storage(kind: str, directory: Path) -> Storage:
-    """`kind` is "memory" or "sqlite"."""
-    return MemoryStorage() if kind == "memory" else SqliteStorage(directory)
+    """`kind` is "memory", "sqlite", or "cluster" for a memory that nodes share."""
+    return SqliteStorage(directory) if kind == "sqlite" else MemoryStorage(shared=kind == "cluster")

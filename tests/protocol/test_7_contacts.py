@@ -8,6 +8,7 @@ import pytest
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import Client
+from tests.protocol.storage import on_one_node
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import OTHER_TENANT, World, add_users, change_tenant, change_user, live
 from tests.raw import sending, text_message
@@ -210,6 +211,7 @@ def test_a_block_holds_at_once_also_for_those_who_were_talking(alice: Client, bo
     assert len(alice.messages()) == 1
 
 
+@on_one_node
 def test_a_block_holds_for_messages_that_come_in_the_same_moment_after_it(virtual: VirtualWorld) -> None:
     alice, bob = live(virtual, "alice"), live(virtual, "bob")
     assert say(bob, "alice").code == pb.OK

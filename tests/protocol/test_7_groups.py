@@ -9,6 +9,7 @@ from rockdove.core.errors import StoreUnavailable
 from rockdove.core.records import UserState
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import Client
+from tests.protocol.storage import on_one_node
 from tests.protocol.virtual import VirtualWorld
 from tests.protocol.world import OTHER_TENANT, World, add_users, change_tenant, change_user, live
 from tests.raw import sending, text_message, text_of
@@ -580,6 +581,7 @@ def test_a_hand_over_and_a_kick_at_once_have_an_order(virtual: VirtualWorld) -> 
     assert roles(bob) == {"bob": OWNER}
 
 
+@on_one_node
 def test_a_kick_has_its_place_among_the_messages(virtual: VirtualWorld) -> None:
     """What comes between is stored in one batch."""
     alice, bob, carol = (live(virtual, name) for name in ("alice", "bob", "carol"))

@@ -126,7 +126,7 @@ def test_a_server_that_stops_says_so_and_finishes_what_it_has_taken(virtual: Vir
     alice.say("bob", "one")
     bob.ack(bob.messages()[0].msgid)
     alice.write(sending(7, text_message("bob", "two")))
-    virtual.node.drain()
+    virtual.drain()
     alice.write(sending(8, text_message("bob", "too late")))
     assert alice.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
     assert [command.response.seqid for command in alice.inbox[:-1]] == [7]
@@ -137,14 +137,14 @@ def test_a_server_that_stops_says_so_and_finishes_what_it_has_taken(virtual: Vir
 
 def test_a_server_that_stops_says_so_also_to_those_who_have_not_logged_in(virtual: VirtualWorld) -> None:
     newcomer = virtual.connect()
-    virtual.node.drain()
+    virtual.drain()
     assert newcomer.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
 
 
 def test_a_server_with_others_moves_its_clients_evenly(virtual: VirtualWorld) -> None:
     clients = [live(virtual, "alice", f"device{number}") for number in range(100)]
     newcomer = virtual.connect()
-    virtual.node.drain(4_000)
+    virtual.drain(4_000)
     assert newcomer.farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
     assert virtual.connect().farewell().code == pb.SERVER_SHUTDOWN  # type: ignore[union-attr]
     for percent in range(10, 101, 10):
@@ -156,7 +156,7 @@ def test_a_server_with_others_moves_its_clients_evenly(virtual: VirtualWorld) ->
 @pytest.mark.parametrize("count", [1, 3])
 def test_few_clients_are_moved_within_the_time_too(virtual: VirtualWorld, count: int) -> None:
     clients = [live(virtual, "alice", f"device{number}") for number in range(count)]
-    virtual.node.drain(3_000)
+    virtual.drain(3_000)
     for number in range(count):
         clients[number % count].settle()
     virtual.clock.advance(3_000)
@@ -165,11 +165,11 @@ def test_few_clients_are_moved_within_the_time_too(virtual: VirtualWorld, count:
 
 def test_those_who_are_left_are_served_and_told_at_once_when_there_is_no_time(virtual: VirtualWorld) -> None:
     clients = [live(virtual, "alice", f"device{number}") for number in range(10)]
-    virtual.node.drain(60_000)
+    virtual.drain(60_000)
     virtual.clock.advance(1_000)
     last = next(client for client in clients if not client.settle().pipe.ended)
     assert last.say("bob", "still served").seq == 1
-    virtual.node.drain()
+    virtual.drain()
     assert {client.farewell().code for client in clients} == {pb.SERVER_SHUTDOWN}  # type: ignore[union-attr]
 
 

@@ -1,17 +1,18 @@
 """A node on virtual time: nothing happens between two calls of a test, and half a minute takes none."""
 
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from heapq import heappop, heappush
-from itertools import count
+from itertools import count, cycle
 from traceback import format_exc, format_exception
 from typing import Any
 
 from rockdove.auth import TokenAuth
 from rockdove.auth.password import verify_password
+from rockdove.bus.local import Hub, LocalBus
 from rockdove.core.node import Node
 from rockdove.core.ports import Store
-from rockdove.core.records import Batch
+from rockdove.core.records import Batch, NodeState
 from rockdove.core.session import Session
 from rockdove.core.settings import Settings
 from tests.protocol.client import Client
@@ -295,16 +296,34 @@ class Counter:
         return f"{next(self._count):016x}"
 
 
+class Living:
+    """`core.ports.Nodes`: all are there, as long as the world is."""
+
+    def __init__(self, number: int, count: int) -> None:
+        self.number = number
+        self._states = [NodeState(of + 1, f"node{of + 1}", "", START_MS) for of in range(count)]
+
+    async def beat(self, state: NodeState) -> Sequence[NodeState]:
+        return [state if other.number == state.number else other for other in self._states]
+
+    async def leave(self) -> None:
+        pass
+
+
 class VirtualWorld:
-    """`World` on virtual time."""
+    """`World` on virtual time, of one node or of several that share a store and a prompt bus: connections take turns.
+
+    `node` is the first one.
+    """
 
     node: Node
 
-    def __init__(self, storage: Storage, **settings: Any) -> None:
+    def __init__(self, storage: Storage, nodes: int = 1, **settings: Any) -> None:
         self.journal = Journal()
         self.clock = Clock(self.journal.fault)
         self._storage = storage
         self._settings = Settings(**settings)
+        self._node_count = nodes
         self._sockets: list[Socket] = []
         self._open()
         self.do(add_accounts(self.accounts))
@@ -319,17 +338,57 @@ class VirtualWorld:
         auth = TokenAuth(self.do(self.accounts.signing_key()))
         auth.close()
         auth._passwords = self.passwords  # type: ignore[assignment]
-        self.node = Node(self._settings, self.store, self.accounts, auth, self.clock, Counter(), self.journal)  # type: ignore[arg-type]
         self.failures: list[Exception] = []
-        self.node.commit.on_failure(self.failures.append)
-        self.node.start()
+        self.randomness = Counter()
+        hub = Hub()
+        self.nodes = [self._make_node(auth, *self._cluster(hub, of + 1)) for of in range(self._node_count)]
+        self.node = self.nodes[0]
+        self._turns = cycle(self.nodes)
         self.clock.settle()
+
+    def _cluster(self, hub: Hub, number: int) -> tuple[Living, LocalBus] | tuple[None, None]:
+        """What a node has of the others."""
+        if self._node_count == 1:
+            return None, None
+        return Living(number, self._node_count), hub.join(self.clock, self._next_turn)
+
+    async def _next_turn(self, _: int) -> None:
+        """What waits for an answer waits no longer than for it: time moves when a test says so."""
+        gate = Gate()
+        self.clock.soon(gate.open)
+        await gate
+
+    def _make_node(self, auth: TokenAuth, nodes: Living | None, bus: LocalBus | None) -> Node:
+        node = Node(
+            self._settings,
+            self.store,  # type: ignore[arg-type]
+            self.accounts,
+            auth,
+            self.clock,
+            self.randomness,
+            self.journal,
+            nodes,
+            bus,
+        )
+        node.commit.on_failure(self.failures.append)
+        node.start()
+        return node
 
     def connect(self, address: str = "192.0.2.1") -> Client:
         socket = Socket(self.clock)
-        socket.session = self.node.connect(socket, address)
+        socket.session = next(self._turns).connect(socket, address)
         self._sockets.append(socket)
         return Client(ClientEnd(socket))
+
+    def session_of(self, user: int, device: str) -> Session:
+        """Where the device is logged in."""
+        (session,) = filter(None, (node.registry.of_device(user, device) for node in self.nodes))
+        return session
+
+    def drain(self, within_ms: int = 0) -> None:
+        """Have all nodes end."""
+        for node in self.nodes:
+            node.drain(within_ms)
 
     def do(self, work: Coroutine[Any, Any, Any]) -> Any:
         try:
