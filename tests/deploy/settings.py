@@ -8,8 +8,6 @@ from rockdove.server.config import ENVIRONMENT_PREFIX, Config, load_config
 from tests.docs.commands import commands, parse
 from tests.protocol.real import Certificate
 
-CLUSTER = {"ROCKDOVE_STORE", "ROCKDOVE_BUS", "ROCKDOVE_NODE_NAME", "ROCKDOVE_DRAIN_SECONDS"}
-
 
 def accept(
     words: Sequence[str], environment: Mapping[str, str], certificate: Certificate, monkeypatch: pytest.MonkeyPatch
@@ -19,8 +17,6 @@ def accept(
     Certificates are replaced by `certificate`: those that the files name are not on this machine.
     """
     assert words[0] == "serve"
-    if (environment.keys() & CLUSTER or "--node-name" in words) and "store" not in Config.model_fields:
-        pytest.skip("this rockdove knows no cluster yet")
     for name, value in environment.items():
         if name.startswith(ENVIRONMENT_PREFIX):
             setting = name.removeprefix(ENVIRONMENT_PREFIX).lower()

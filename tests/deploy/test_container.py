@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import StartServer
 from tests.deploy.files import DEADLINE_SECONDS, DEPLOY, ROOT, read, read_yaml
 from tests.deploy.settings import accept
-from tests.docs.commands import commands, parse, shown
+from tests.docs.commands import parse, shown
 from tests.process import add_users
 from tests.protocol.real import Certificate
 
@@ -141,8 +141,6 @@ def test_commands_in_the_headers_can_be_given(file: Path) -> None:
     found = [words for words in shown(re.sub(r"^ (?! ).*$", "", header, flags=re.MULTILINE)) if words[0] != "/"]
     assert found
     for words in found:
-        if words[0] == "cluster" and "cluster status" not in commands():
-            pytest.skip("this rockdove knows no cluster yet")
         parse(words)
 
 
