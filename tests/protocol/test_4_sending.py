@@ -6,6 +6,7 @@ import pytest
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.records import UserState
+from rockdove.core.session import OVERTAKING_MS
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.changing import GROUP, ask_group, edit_of, in_group, make_group, reaction_of, recall_of, say_in
 from tests.protocol.client import Client
@@ -142,6 +143,35 @@ def test_what_could_not_be_stored_is_unavailable_and_may_be_sent_again(virtual: 
     assert pb.Sent.FromString(alice.send(text_message("bob", "hello"), 1).payload).seq == 1
     assert [text_of(message) for message in bob.messages()] == ["hello"]
     assert len(bob.pull("alice").messages) == 1
+
+
+def test_what_was_sent_behind_a_message_that_could_not_be_stored_does_not_overtake_it(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    assert alice.send(text_message("bob", "zero"), 10).code == pb.OK
+    bob.messages()
+    virtual.store.fails_with = StoreUnavailable("the database is away")
+    alice.write(sending(11, text_message("bob", "one")))
+    virtual.clock.settle()
+    virtual.store.fails_with = None
+    words = {12: "two", 13: "three"}
+    for seqid, word in words.items():  # on its way before alice has read that "one" was not stored
+        assert code_name(alice.send(text_message("bob", word), seqid)) == "UNAVAILABLE"
+    assert code_name(alice.answer(11)) == "UNAVAILABLE"
+    for seqid, word in ({11: "one"} | words).items():
+        assert alice.send(text_message("bob", word), seqid).code == pb.OK
+    assert [text_of(message) for message in bob.messages()] == ["one", "two", "three"]
+
+
+def test_who_does_not_send_a_message_again_that_could_not_be_stored_is_held_up_for_seconds_only(virtual: VirtualWorld) -> None:
+    alice, bob = live(virtual, "alice"), live(virtual, "bob")
+    virtual.store.fails_with = StoreUnavailable("the database is away")
+    for seqid in (0, 5):
+        assert code_name(alice.send(text_message("bob", "lost"), seqid)) == "UNAVAILABLE"
+    virtual.store.fails_with = None
+    assert code_name(alice.send(text_message("bob", "soon"), 6)) == "UNAVAILABLE"
+    virtual.clock.advance(OVERTAKING_MS)
+    assert alice.send(text_message("bob", "soon"), 6).code == pb.OK
+    assert [text_of(message) for message in bob.messages()] == ["soon"]
 
 
 def test_after_a_failed_fsync_nothing_is_acknowledged_any_more(virtual: VirtualWorld) -> None:

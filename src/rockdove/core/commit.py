@@ -201,11 +201,14 @@ class GroupCommit:
         if not self.unavailable:  # said once, not with every try
             self.unavailable = True
             self._log.warning("store_unavailable", reason=str(error))
-        for messages, change in batch.steps():
-            for draft in messages:
-                self._tell(self.on_refused, draft)
-            if change is not None:
-                self._tell(change.done, change, error)
+        waiting, self._batch = self._batch, Batch(self._lane)
+        self._batch.seen = waiting.seen
+        for refused in (batch, waiting):  # what was sent after it must not overtake it
+            for messages, change in refused.steps():
+                for draft in messages:
+                    self._tell(self.on_refused, draft)
+                if change is not None:
+                    self._tell(change.done, change, error)
         if acked:
             self._acked |= acked
             if not self._cursor_timer:

@@ -28,6 +28,7 @@ Route = tuple[int, Permit | None]  # a conversation, and what each message to it
 
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
+OVERTAKING_MS: Final = 3_000  # how long a message that could not be stored holds up those after it
 LINGER_MS: Final = 2_000  # for the last frame to leave
 NO_STORE: Final = "the server cannot use its store now: try again later"
 OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
@@ -54,6 +55,7 @@ class Session:
         "_link",
         "_look_due",
         "_looking",
+        "_missing",
         "_node",
         "_opening",
         "_queue",
@@ -101,6 +103,7 @@ class Session:
         self._looking = False
         self._input_paused = False
         self.uncommitted = 0  # messages taken and not yet answered
+        self._missing: tuple[int, int] | None = None  # by seqid, and until when (ms)
         self.user = 0
         self.name = ""
         self.credential_version = 0
@@ -358,7 +361,22 @@ class Session:
     def not_stored(self, draft: Draft) -> None:
         """A message of this session could not be stored."""
         self.uncommitted -= 1
+        if self._missing is None:
+            self._missing = draft.seqid, self._node.scheduler.now_ms() + OVERTAKING_MS
+            self.routes = {}  # each is looked at
         self.outbound.write(codec.response(draft.seqid, code=pb.UNAVAILABLE, reason=NOT_STORED))
+
+    def in_turn(self, seqid: int, now_ms: int) -> bool:
+        """Whether a message may be stored now: none may overtake one that could not be, and that the client sends again.
+
+        Those that it had sent before it read of that are turned away, too; the one it sends again shows that it has.
+        """
+        if self._missing is not None:
+            missing, until_ms = self._missing
+            if (seqid != missing or not seqid) and now_ms < until_ms:
+                return False
+            self._missing = None
+        return True
 
     def _response(self, command: pb.Command) -> None:
         if command.response.code == pb.OK:

@@ -6,7 +6,7 @@ from google.protobuf.message import Message
 
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
-from rockdove.core.errors import REUSED_SEQID, Refusal, invalid
+from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
 from rockdove.core.ports import Permit, Rule, Scheduler, Store
 from rockdove.core.records import Change, Draft, Outcome, digest_of, single_conversation
@@ -76,8 +76,10 @@ class MessageService:
     async def send(self, session: "Session", request: pb.Request) -> bytes | None:
         """Send any message. None: it is in the batch, and the commit will answer; else the frame that answers.
 
-        Raises Refusal; then nothing was stored.
+        Raises Refusal; then nothing was stored. StoreUnavailable: it is to be sent again.
         """
+        if not session.in_turn(request.seqid, self._scheduler.now_ms()):
+            raise StoreUnavailable("a message before this one could not be stored")
         if session.rate is not None and not session.rate.allows(self._scheduler.now_ms()):
             raise Refusal(pb.RESOURCE_EXHAUSTED, f"at most {session.rate.per_second} messages a second: send this again later")
         message, content = parse_message(request.payload)
