@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from rockdove.bus.local import PROMPT, Hub
 from rockdove.core.msgid import first_msgid
+from rockdove.core.node import Node
 from rockdove.core.records import NO_RETENTION, Batch, Draft, UserState, single_conversation
 from rockdove.store.memory.accounts import MemoryAccounts
 from rockdove.store.memory.store import MemoryStore
@@ -289,8 +290,10 @@ class World:
                 return f"{device} is owed conversation {owed[0]} after {position}"
             if (sessions := self._sessions_of(user.id, device.name)) != 1:
                 return f"{device} has {sessions} sessions"
-        return ""
+        return "somebody is still logging in" if any(node.arrivals for node in self._nodes()) else ""
+
+    def _nodes(self) -> list[Node]:
+        return [server.node for server in self.servers if server.node is not None]
 
     def _sessions_of(self, user: int, device: str) -> int:
-        nodes = [server.node for server in self.servers if server.node is not None]
-        return sum(session.device_name == device for node in nodes for session in node.registry.sessions(user))
+        return sum(session.device_name == device for node in self._nodes() for session in node.registry.sessions(user))
