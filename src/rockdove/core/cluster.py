@@ -92,6 +92,12 @@ class Cluster:
             while self._behind:
                 session, _ = self._behind.popitem()
                 if session.live:
-                    await session.look()
+                    await self._look(session)
         finally:
             self._catching_up = False
+
+    async def _look(self, session: Session) -> None:
+        try:
+            await session.look()
+        except Exception:
+            self._log.exception("work_failed")  # the others are still behind

@@ -76,7 +76,7 @@ class Hearing:
 
     def _stored(self, message: news.Stored) -> None:
         if not message.record:
-            self._fanout.owe(message.conversation)
+            self._fanout.owe(message.conversation, message.seq)
             return
         self._fanout.push(
             message.conversation,
@@ -95,7 +95,7 @@ class Hearing:
             change.conversation, change.version, change.joined, change.parted, notices, self._scheduler.now_ms()
         )
         if len(notices) < len(change.notices):
-            self._fanout.owe(change.conversation)
+            self._fanout.owe(change.conversation, change.notices[-1].seq)
 
     def _event(self, event: news.Event) -> None:
         if event.WhichOneof("to") == "conversation":

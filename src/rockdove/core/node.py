@@ -202,7 +202,7 @@ class Node:
         if draft.outcome is Outcome.STORED:
             self.fanout.message(draft, now_ms)
         elif draft.outcome is Outcome.RETRY and self.store.shared:
-            self.fanout.remind(draft.conversation)
+            self.fanout.remind(draft, now_ms)
 
     def _changed(self, change: Change, now_ms: int) -> None:
         if change.refusal is None:

@@ -54,6 +54,7 @@ class Session:
         "_input_paused",
         "_link",
         "_look_due",
+        "_looked_ms",
         "_looking",
         "_missing",
         "_node",
@@ -101,6 +102,7 @@ class Session:
         self._reading = False
         self._look_due = False  # a heartbeat came since the last look into the store
         self._looking = False
+        self._looked_ms = NEVER  # when it last looked; only of interest where other nodes write to the store
         self._input_paused = False
         self.uncommitted = 0  # messages taken and not yet answered
         self._missing: tuple[int, int] | None = None  # by seqid, and until when (ms)
@@ -293,6 +295,8 @@ class Session:
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
         self._state = State.LIVE
+        if node.store.shared:
+            self._looked_ms = now_ms
         node.arrivals.discard(self)
         node.login.accepted += 1
         self._decoder.limit = node.settings.max_frame_bytes
@@ -385,6 +389,9 @@ class Session:
     def _ping(self, _: pb.Command) -> None:
         self.commit.write_cursors()
         self.outbound.write(codec.frame(pb.Command(version=1, pong=pb.Pong(server_time=self._node.scheduler.now_ms()))))
+        self._look_soon()
+
+    def _look_soon(self) -> None:
         self._look_due = True
         if not self._looking:
             self._looking = True
@@ -397,6 +404,7 @@ class Session:
                 self._look_due = False
                 await self.look()
                 if self._node.store.shared:
+                    self._looked_ms = self._node.scheduler.now_ms()
                     await self._node.standing.recheck_device(self)  # the ring that tells of it may have been missed
         except StoreUnavailable:
             pass  # the next heartbeat looks
@@ -457,7 +465,11 @@ class Session:
                 self.commit.see(self.outbound.device)
             if not self.outbound.paused:
                 self.outbound.push_again(now_ms)
+            if now_ms - self._looked_ms >= self._node.settings.look_ms:
+                self._looked_ms = now_ms
+                self._look_soon()
             due = (
+                self._looked_ms + self._node.settings.look_ms,
                 self._heard_ms + silence_ms,
                 self._begun_ms + FRAME_FINISH_MS,
                 self._stalled_ms + STALLED_READER_MS,

@@ -22,6 +22,11 @@ class Settings:
     maintenance_ms: int = 1_000  # between two steps of cutting logs
 
     @property
+    def look_ms(self) -> int:
+        """After how long the store is looked into for a client that talks, but sends no heartbeats."""
+        return int(self.heartbeat_seconds * 1500)
+
+    @property
     def silence_ms(self) -> int:
         """How long a client may say nothing (protocol §5 Heartbeat)."""
         return int(self.heartbeat_seconds * limits.HEARTBEATS_MISSED * 1000)

@@ -144,14 +144,14 @@ def test_one_ring_per_topic_and_turn(nodes: Nodes) -> None:
 def test_a_long_record_is_not_told_but_read(nodes: Nodes) -> None:
     nodes.ring.message(stored(GROUP, 1, b"x" * (RECORD_BYTES + 1)))
     nodes.carry()
-    assert nodes.heard.calls == [("owe", GROUP)]
+    assert nodes.heard.calls == [("owe", GROUP, 1)]
 
 
 def test_a_reminder_is_heard_by_all_who_may_lack_something(nodes: Nodes) -> None:
-    nodes.ring.something(TALK)
-    nodes.ring.something(GROUP)
+    nodes.ring.reminder(stored(TALK, 4, b"record"))
+    nodes.ring.reminder(stored(GROUP, 9, b"record"))
     assert sorted(nodes.carry()) == ["group.7", "user.1", "user.2"]
-    assert sorted(nodes.heard.calls) == [("owe", GROUP), ("owe", TALK), ("owe", TALK)]
+    assert sorted(nodes.heard.calls) == [("owe", GROUP, 9), ("owe", TALK, 4), ("owe", TALK, 4)]
 
 
 def test_what_does_not_fit_into_one_ring_takes_several(nodes: Nodes) -> None:
@@ -179,7 +179,7 @@ def test_change_of_a_group_is_heard_by_the_group_and_by_whoever_came(nodes: Node
 def test_a_long_notice_is_read(nodes: Nodes) -> None:
     nodes.ring.group_change(GROUP, 9, [], [], [stored(GROUP, 4, b"x" * (RECORD_BYTES + 1))])
     nodes.carry()
-    assert nodes.heard.calls == [("group_change", GROUP, 9, [], [], [], nodes.now_ms), ("owe", GROUP)]
+    assert nodes.heard.calls == [("group_change", GROUP, 9, [], [], [], nodes.now_ms), ("owe", GROUP, 4)]
 
 
 def test_news_reach_those_whom_they_are_for(nodes: Nodes) -> None:

@@ -63,6 +63,7 @@ class NatsBus:
         self._keeper = asyncio.get_running_loop().create_task(self._keep_connected(first))
         with suppress(TimeoutError):
             await asyncio.wait_for(first.wait(), START_SECONDS)
+        first.set()  # what is rung from here on, before there is a connection, is missed
 
     async def stop(self) -> None:
         """Send what was rung, within a second, and end."""

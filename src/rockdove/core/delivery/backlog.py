@@ -90,7 +90,7 @@ class Backlog:
             self._push(stream, messages, hidden)
             if at_end and through != OPEN:
                 outbound.window.leap(stream, through)  # to the next span, if there is one
-            elif at_end and (not self.owed[conversation] or stream.position + 1 in stream.early):
+            elif at_end and not self.owed[conversation]:
                 del self.owed[conversation]
                 outbound.catch_up(stream, self._scheduler.now_ms())
                 return True

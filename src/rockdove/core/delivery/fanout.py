@@ -1,10 +1,11 @@
 """A committed message to the sessions of everyone in the conversation (protocol §5)."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.ring import Ring
 from rockdove.core.delivery.window import Stream
+from rockdove.core.msgid import timestamp_ms
 from rockdove.core.records import (
     GROUPS_END,
     Append,
@@ -23,6 +24,9 @@ from rockdove.wire import im_pb2 as pb
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
+
+
+REMIND_MS: Final = 600_000  # older messages were found by heartbeats long ago
 
 
 class Fanout:
@@ -45,11 +49,12 @@ class Fanout:
             draft.conversation, draft.seq, draft.msgid, draft.sender, draft.device, draft.record, draft.group_version, now_ms
         )
 
-    def remind(self, conversation: int) -> None:
+    def remind(self, draft: Draft, now_ms: int) -> None:
         """A message was found to be stored, perhaps by a node that died before it told anybody: whoever lacks it reads it."""
-        if self._ring is not None:
-            self._ring.something(conversation)
-        self.owe(conversation)
+        if now_ms - timestamp_ms(draft.msgid) < REMIND_MS:
+            if self._ring is not None:
+                self._ring.reminder(draft)
+            self.owe(draft.conversation, draft.seq)
 
     def push(
         self,
@@ -145,10 +150,10 @@ class Fanout:
             self.look_again(inbox.user, conversation)
         self.on_unknown(conversation)
 
-    def owe(self, conversation: int) -> None:
-        """Something was stored in this conversation that is to be read."""
+    def owe(self, conversation: int, seq: int) -> None:
+        """This message is to be read by whoever here has not got it."""
         for session in self._sessions(conversation):
-            session.outbound.owe(conversation)
+            session.outbound.owe_message(conversation, seq)
 
     # -- what is not kept
 

@@ -124,7 +124,8 @@ class Outbound:
                 self._keep_for_later(stream, seq, (msgid, frame, sender, device))
             return
         if stream is not None and stream.reading and stream.position < seq <= stream.position + self._early:
-            stream.early[seq] = (msgid, frame, sender, device)  # perhaps it is the next when what is being read was pushed
+            stream.early[seq] = (msgid, frame, sender, device)  # follows what is being read
+            return
         self.owe(conversation)
 
     def _keep_for_later(self, stream: Stream, seq: int, message: Early) -> None:
@@ -162,6 +163,12 @@ class Outbound:
     def _fall_behind(self, stream: Stream) -> None:
         stream.fall_behind()
         self.owe(stream.conversation)
+
+    def owe_message(self, conversation: int, seq: int) -> None:
+        """Unless the device has got it, this message is to be read."""
+        stream = self.window.streams.get(conversation)
+        if stream is None or stream.position < seq:
+            self.owe(conversation)
 
     def owe(self, conversation: int) -> None:
         """There is something in this conversation that the device has not got: the backlog reads it."""

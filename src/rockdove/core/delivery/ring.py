@@ -32,9 +32,9 @@ class Ring:
         """A message of a log is durable."""
         self._to_members(draft.conversation, _stored(draft, draft.group_version))
 
-    def something(self, conversation: int) -> None:
-        """There is something in this log that was perhaps not told: read it."""
-        self._to_members(conversation, news.Stored(conversation=conversation))
+    def reminder(self, draft: Draft) -> None:
+        """This message was perhaps not told: whoever has not got it reads it."""
+        self._to_members(draft.conversation, news.Stored(conversation=draft.conversation, seq=draft.seq))
 
     def _to_members(self, conversation: int, stored: news.Stored) -> None:
         item = _field(_field(stored.SerializeToString()))  # Item.stored in News.items
