@@ -99,7 +99,7 @@ class Hearing:
 
     def _event(self, event: news.Event) -> None:
         if event.WhichOneof("to") == "conversation":
-            self._fanout.to_conversation_here(event.conversation, event.frame, event.but_device)
+            self._fanout.to_conversation_here(event.conversation, event.frame, event.but_device, event.group_version)
         else:
             self._fanout.to_user_here(event.user, event.frame, event.but_device)
 
@@ -118,7 +118,8 @@ class Hearing:
         self._presence.relate(relation.who, relation.whom, relation.name, visible=relation.visible)
 
     def _typed(self, typing: news.Typing) -> None:
-        self._typing.heard(typing.conversation, typing.user, pb.PresenceState.FromString(typing.state))
+        state = pb.PresenceState.FromString(typing.state)
+        self._typing.heard(typing.conversation, typing.user, state, typing.group_version)
 
     # -- questions
 

@@ -22,16 +22,18 @@ class Delivered(_message.Message):
     def __init__(self, user: _Optional[int] = ..., conversation: _Optional[int] = ..., seq: _Optional[int] = ...) -> None: ...
 
 class Event(_message.Message):
-    __slots__ = ["but_device", "conversation", "frame", "user"]
+    __slots__ = ["but_device", "conversation", "frame", "group_version", "user"]
     BUT_DEVICE_FIELD_NUMBER: _ClassVar[int]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
     FRAME_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VERSION_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     but_device: int
     conversation: int
     frame: bytes
+    group_version: int
     user: int
-    def __init__(self, user: _Optional[int] = ..., conversation: _Optional[int] = ..., frame: _Optional[bytes] = ..., but_device: _Optional[int] = ...) -> None: ...
+    def __init__(self, user: _Optional[int] = ..., conversation: _Optional[int] = ..., frame: _Optional[bytes] = ..., but_device: _Optional[int] = ..., group_version: _Optional[int] = ...) -> None: ...
 
 class Gap(_message.Message):
     __slots__ = []
@@ -174,14 +176,16 @@ class Stored(_message.Message):
     def __init__(self, conversation: _Optional[int] = ..., seq: _Optional[int] = ..., msgid: _Optional[int] = ..., sender: _Optional[int] = ..., device: _Optional[int] = ..., record: _Optional[bytes] = ..., group_version: _Optional[int] = ...) -> None: ...
 
 class Typing(_message.Message):
-    __slots__ = ["conversation", "state", "user"]
+    __slots__ = ["conversation", "group_version", "state", "user"]
     CONVERSATION_FIELD_NUMBER: _ClassVar[int]
+    GROUP_VERSION_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
     conversation: int
+    group_version: int
     state: bytes
     user: int
-    def __init__(self, conversation: _Optional[int] = ..., user: _Optional[int] = ..., state: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, conversation: _Optional[int] = ..., user: _Optional[int] = ..., state: _Optional[bytes] = ..., group_version: _Optional[int] = ...) -> None: ...
 
 class Who(_message.Message):
     __slots__ = ["users"]

@@ -185,25 +185,25 @@ def test_a_long_notice_is_read(nodes: Nodes) -> None:
 def test_news_reach_those_whom_they_are_for(nodes: Nodes) -> None:
     state = pb.PresenceState(user="alice", state=pb.Presence.AWAY)
     nodes.ring.to_user(1, b"frame", 5)
-    nodes.ring.to_conversation(GROUP, b"frame", 5)
-    nodes.ring.to_conversation(TALK, b"frame", 5)
+    nodes.ring.to_conversation(GROUP, b"frame", 5, 3)
+    nodes.ring.to_conversation(TALK, b"frame", 5, 0)
     nodes.ring.sight(1, TALK)
     nodes.ring.end_session(1, "phone", pb.KICKED, "out")
     nodes.ring.presence(1, [2], state, 4)
     nodes.ring.relation(1, 2, "alice", visible=True)
-    nodes.ring.typing(TALK, 1, 2, state)
+    nodes.ring.typing(TALK, 1, 2, state, 0)
     assert sorted(nodes.carry()) == ["group.7", "user.1", "user.2"]
     assert sorted(nodes.heard.calls, key=str) == sorted(
         [
             ("to_user_here", 1, b"frame", 5),
-            ("to_conversation_here", GROUP, b"frame", 5),
+            ("to_conversation_here", GROUP, b"frame", 5, 3),
             ("to_user_here", 1, b"frame", 5),
             ("to_user_here", 2, b"frame", 5),
             ("look_again", 1, TALK),
             ("end_session_here", 1, "phone", pb.KICKED, "out"),
             ("heard", 1, [2], state, 4),
             ("relate", 1, 2, "alice", True),
-            ("heard", TALK, 1, state),
+            ("heard", TALK, 1, state, 0),
         ],
         key=str,
     )

@@ -73,8 +73,7 @@ class Fanout:
             here = registry.group(conversation)
             if not here:
                 return
-            if group_version > registry.version(conversation):
-                self._news_missed(conversation)
+            if not self.knows(conversation, group_version):
                 return
             frame = codec.push(record, msgid)
             for inbox in here:
@@ -144,6 +143,13 @@ class Fanout:
         for session in self._registry.sessions(user):
             session.outbound.look_again(conversation)
 
+    def knows(self, conversation: int, group_version: int) -> bool:
+        """Whether it is known who is in the group as of that version; if not, it will be read. 0: no group, or one node."""
+        if group_version > self._registry.version(conversation) and self._registry.group(conversation):
+            self._news_missed(conversation)
+            return False
+        return True
+
     def _news_missed(self, conversation: int) -> None:
         """Who is in this group, and since when, is to be read: nothing more is pushed before it was read what each may see."""
         for inbox in self._registry.group(conversation):
@@ -169,14 +175,16 @@ class Fanout:
             if session.outbound.device != but_device:
                 session.outbound.notify(frame)
 
-    def to_conversation(self, conversation: int, frame: bytes, but_device: int = 0) -> None:
-        """Push a transient message, or news, to whoever of the conversation is online now."""
+    def to_conversation(self, conversation: int, frame: bytes, but_device: int = 0, group_version: int = 0) -> None:
+        """Push a transient message to whoever of the conversation is online now; `group_version` is that of now."""
         if self._ring is not None:
-            self._ring.to_conversation(conversation, frame, but_device)
-        self.to_conversation_here(conversation, frame, but_device)
+            self._ring.to_conversation(conversation, frame, but_device, group_version)
+        self.to_conversation_here(conversation, frame, but_device, group_version)
 
-    def to_conversation_here(self, conversation: int, frame: bytes, but_device: int = 0) -> None:
-        """Likewise, but only on this node."""
+    def to_conversation_here(self, conversation: int, frame: bytes, but_device: int = 0, group_version: int = 0) -> None:
+        """Likewise, but only on this node. To nobody, if it is not known who may have it."""
+        if not self.knows(conversation, group_version):
+            return
         for session in self._sessions(conversation):
             if session.outbound.device != but_device:
                 session.outbound.notify(frame)

@@ -65,10 +65,10 @@ class Ring:
         """News for a user's devices."""
         self._item(user_topic(user), news.Item(event=news.Event(user=user, frame=frame, but_device=but_device)))
 
-    def to_conversation(self, conversation: int, frame: bytes, but_device: int) -> None:
+    def to_conversation(self, conversation: int, frame: bytes, but_device: int, group_version: int) -> None:
         """News for everybody in a conversation."""
         if conversation < GROUPS_END:
-            event = news.Event(conversation=conversation, frame=frame, but_device=but_device)
+            event = news.Event(conversation=conversation, frame=frame, but_device=but_device, group_version=group_version)
             self._item(group_topic(conversation), news.Item(event=event))
         else:
             for user in set(single_members(conversation)):
@@ -96,10 +96,11 @@ class Ring:
         relation = news.Relation(who=who, whom=whom, visible=visible, name=name)
         self._item(user_topic(who), news.Item(relation=relation))
 
-    def typing(self, conversation: int, user: int, receiver: int, state: pb.PresenceState) -> None:
+    def typing(self, conversation: int, user: int, receiver: int, state: pb.PresenceState, group_version: int) -> None:
         """A user types, to `receiver` or, where that is 0, in a group."""
         topic = user_topic(receiver) if receiver else group_topic(conversation)
-        typing = news.Typing(conversation=conversation, user=user, state=state.SerializeToString())
+        told = state.SerializeToString()
+        typing = news.Typing(conversation=conversation, user=user, state=told, group_version=group_version)
         self._item(topic, news.Item(typing=typing))
 
     # -- ringing

@@ -35,8 +35,8 @@ class TypingNews:
         self._waiting: dict[int, _Typists] = {}  # by conversation
         self._armed = False
 
-    def note(self, session: "Session", conversation: int, group_id: str = "") -> None:
-        """Somebody types, to a user or in a group, and may."""
+    def note(self, session: "Session", conversation: int, group_id: str = "", group_version: int = 0) -> None:
+        """Somebody types, to a user or in a group of that version, and may."""
         now_ms = self._scheduler.now_ms()
         self._forget_old(now_ms)
         place = session.outbound.device, conversation
@@ -51,11 +51,13 @@ class TypingNews:
         )
         if self._ring is not None:
             receiver = peer_of(conversation, session.user) if conversation >= GROUPS_END else 0
-            self._ring.typing(conversation, session.user, receiver, state)
-        self.heard(conversation, session.user, state)
+            self._ring.typing(conversation, session.user, receiver, state, group_version)
+        self.heard(conversation, session.user, state, group_version)
 
-    def heard(self, conversation: int, user: int, state: pb.PresenceState) -> None:
+    def heard(self, conversation: int, user: int, state: pb.PresenceState, group_version: int = 0) -> None:
         """A user types, on this node or another: those who are here are told."""
+        if not self._fanout.knows(conversation, group_version):
+            return
         self._waiting.setdefault(conversation, {})[user] = state
         if not self._armed:
             self._armed = True

@@ -9,7 +9,7 @@ from rockdove.core.directory import Directory
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
 from rockdove.core.ports import Permit, Rule, Scheduler, Store
-from rockdove.core.records import Change, Draft, Outcome, digest_of, single_conversation
+from rockdove.core.records import GROUPS_END, Change, Draft, Outcome, digest_of, single_conversation
 from rockdove.core.rules.amending import Edit, React, Recall
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
 from rockdove.core.services.content import EVERYONE, parse_message
@@ -97,8 +97,9 @@ class MessageService:
         if transient:
             if rule is not None:
                 raise invalid("a change of an earlier message must be kept: send it without offline = false")
+            group = await self._store.group(conversation) if conversation < GROUPS_END else None
             await permit.check(self._store, self._scheduler.now_ms())
-            return self._pass_on(session, conversation, request.seqid, body)
+            return self._pass_on(session, conversation, request.seqid, body, group.version if group else 0)
         session.uncommitted += 1
         if rule is None:
             self._take(session, message, _draft(session, conversation, request.seqid, body, permit))
@@ -147,12 +148,12 @@ class MessageService:
             raise Refusal(pb.ALREADY_EXISTS, REUSED_SEQID)
         return codec.sent(seqid, earlier.msgid, earlier.seq, timestamp_field(earlier.msgid))
 
-    def _pass_on(self, session: "Session", conversation: int, seqid: int, body: bytes) -> bytes:
+    def _pass_on(self, session: "Session", conversation: int, seqid: int, body: bytes, group_version: int) -> bytes:
         """A transient message: to those online now, not stored."""
         (msgid,) = self._msgids.run(1, self._scheduler.now_ms())
         timestamp = timestamp_field(msgid)
         record = codec.record(body, session.sender_field, msgid, 0, timestamp)
-        self._fanout.to_conversation(conversation, codec.push(record, 0), session.outbound.device)
+        self._fanout.to_conversation(conversation, codec.push(record, 0), session.outbound.device, group_version)
         return codec.sent(seqid, msgid, 0, timestamp)
 
 

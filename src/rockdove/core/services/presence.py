@@ -73,7 +73,7 @@ class PresenceService:
         await WriteToGroup(conversation, session.user).check(self._store, self._scheduler.now_ms())
         group = await self._store.group(conversation)
         if group is not None and group.size <= TYPING_GROUP_SIZE:
-            self._typing.note(session, conversation, group_id)
+            self._typing.note(session, conversation, group_id, group.version)
 
     # -- query
 
