@@ -510,6 +510,19 @@ def test_the_same_device_replaces_its_older_connection_and_no_other(world: World
         assert [text_of(message) for message in client.messages()] == ["hello"]
 
 
+def test_an_older_connection_of_which_no_node_was_told_ends_also_if_it_sends_no_heartbeats(virtual: VirtualWorld) -> None:
+    virtual.hub.fate = lambda: ()  # whatever nodes tell or ask each other is lost
+    older = live(virtual, "alice", "phone")
+    newer = live(virtual, "alice", "phone")
+    for seqid in range(1, 6):  # it talks, and so it lives (protocol §5 Heartbeat)
+        if not older.pipe.ended:
+            older.write(sending(seqid, text_message("bob", "still here")))
+        virtual.clock.advance(20_000)
+        newer.ping()
+    ended_with(older, pb.REPLACED)
+    assert newer.ping()
+
+
 def test_the_older_connection_is_told_before_the_newer_one_is_in(virtual: VirtualWorld) -> None:
     order = []
     older = live(virtual, "alice", "phone")

@@ -340,8 +340,8 @@ class VirtualWorld:
         auth._passwords = self.passwords  # type: ignore[assignment]
         self.failures: list[Exception] = []
         self.randomness = Counter()
-        hub = Hub()
-        self.nodes = [self._make_node(auth, *self._cluster(hub, of + 1)) for of in range(self._node_count)]
+        self.hub = Hub()
+        self.nodes = [self._make_node(auth, *self._cluster(self.hub, of + 1)) for of in range(self._node_count)]
         self.node = self.nodes[0]
         self._turns = cycle(self.nodes)
         self.clock.settle()
