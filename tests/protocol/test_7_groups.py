@@ -238,6 +238,7 @@ def test_the_first_missing_member_is_named(world: World, alice: Client) -> None:
         pb.Group(update=pb.GroupUpdate(id="team", name="x" * 129)),
         pb.Group(update=pb.GroupUpdate(id="team", name="\x07")),
         pb.Group(update=pb.GroupUpdate(id="team", announcement="x" * 4097)),
+        pb.Group(update=pb.GroupUpdate(id="team", announcement="a\0b")),
         pb.Group(update=pb.GroupUpdate(id="team", avatar_url="x" * 2049)),
         pb.Group(update=pb.GroupUpdate(id="team", policy=pb.GroupPolicy(join=7))),  # type: ignore[arg-type]
         pb.Group(update=pb.GroupUpdate(id="team", owner="")),

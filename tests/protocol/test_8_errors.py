@@ -31,6 +31,8 @@ WRONG_REQUESTS = [
     (pb.RECEIPT, b""),
     (pb.RECEIPT, b"\xff"),
     (pb.RECEIPT, pb.Receipt(peer="bob", seq=99).SerializeToString()),
+    (pb.SYNC, pb.Sync(readers=pb.ListReaders(peer="a\0b", seq=2**63)).SerializeToString()),
+    (pb.GROUP, pb.Group(list=pb.ListGroups(after="a\0b")).SerializeToString()),
     (77, b""),
     (-1, b"x"),
 ]
@@ -47,6 +49,31 @@ def test_an_error_answer_ends_no_connection_and_changes_nothing(world: World, al
     assert (alice.conversations(), alice.pull("bob")) == before
     assert bob.everything() == []
     assert alice.say("bob", "after").seq == 2
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 2**64 - 1])
+def test_no_number_is_too_large_for_the_server(alice: Client, bob: Client, number: int) -> None:
+    text = pb.MessageTxt(txt="x").SerializeToString()
+    for kind, content in (
+        (pb.RECALL, pb.Change(msgid=number)),
+        (pb.EDIT, pb.Change(msgid=number, type=pb.TXT, payload=text)),
+        (pb.REACTION, pb.Reaction(msgid=number, emoji="x")),
+    ):
+        message = pb.Message(type=kind, to="bob", payload=content.SerializeToString())
+        assert alice.ask(pb.MESSAGE, message.SerializeToString()).code == pb.NOT_FOUND
+    for sync in (
+        pb.Sync(search=pb.Search(text="x", since=min(number, 2**63 - 1))),
+        pb.Sync(search=pb.Search(text="x", until=min(number, 2**63 - 1))),
+        pb.Sync(pull=pb.Pull(peer="bob", after=number, before=number)),
+    ):
+        assert alice.ask(pb.SYNC, sync.SerializeToString()).code == pb.OK
+    for kind, payload in (
+        (pb.SYNC, pb.Sync(hide=pb.Hide(peer="bob", seqs=[number])).SerializeToString()),
+        (pb.SYNC, pb.Sync(hide=pb.Hide(peer="bob", through=number)).SerializeToString()),
+        (pb.RECEIPT, pb.Receipt(peer="bob", seq=number).SerializeToString()),
+    ):
+        assert alice.ask(kind, payload).code == pb.INVALID_ARGUMENT
+    assert alice.say("bob", "after").seq == 1
 
 
 def test_a_reason_is_one_sentence_of_english_without_the_insides_of_the_server(alice: Client) -> None:

@@ -354,6 +354,9 @@ class Session:
 
     def committed(self, draft: Draft) -> None:
         """A message of this session is durable, or was found to be a retry: answer it."""
+        if draft.refusal is not None and draft.refusal.code == pb.UNAVAILABLE:
+            self.not_stored(draft)
+            return
         self.uncommitted -= 1
         if draft.outcome is Outcome.CONFLICT:
             self.outbound.write(codec.response(draft.seqid, code=pb.ALREADY_EXISTS, reason=REUSED_SEQID))

@@ -5,7 +5,7 @@ from typing import Any
 
 from rockdove.core.errors import OUR_FAULT, Refusal
 from rockdove.core.ports import View
-from rockdove.core.records import Change, Draft, Outcome
+from rockdove.core.records import Batch, Change, Draft, Outcome
 from rockdove.wire import im_pb2 as pb
 
 
@@ -40,8 +40,26 @@ async def refusal_of(work: Awaitable[Any], fatal: tuple[type[Exception], ...]) -
     except fatal:
         raise
     except Exception as error:
-        return _fault(error)
+        return fault_of(error)
     return None
+
+
+def fault_of(error: Exception) -> Refusal:
+    """How a request is refused that fails by a mistake of ours."""
+    fault = Refusal(pb.INTERNAL, OUR_FAULT)
+    fault.__cause__ = error
+    return fault
+
+
+def refuse(batch: Batch, refusal: Refusal) -> None:
+    """Refuse all messages and changes of a batch."""
+    drafts = [*batch.messages, *(change.draft for _, change in batch.changes if change.draft is not None)]
+    for _, change in batch.changes:
+        change.forget()
+        change.refusal = refusal
+    for draft in drafts:
+        draft.forget()
+        draft.outcome, draft.refusal = Outcome.REFUSED, refusal
 
 
 def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
@@ -53,12 +71,6 @@ def _refusal_of(work: Coroutine[Any, Any, None]) -> Refusal | None:
     except Refusal as refusal:
         return refusal
     except Exception as error:
-        return _fault(error)
+        return fault_of(error)
     work.close()
     raise RuntimeError("a permit or rule waited for something else than the view")
-
-
-def _fault(error: Exception) -> Refusal:
-    fault = Refusal(pb.INTERNAL, OUR_FAULT)
-    fault.__cause__ = error
-    return fault

@@ -24,6 +24,11 @@ def is_display_text(text: str, limit_bytes: int) -> bool:
     return len(text.encode()) <= limit_bytes and _without_controls(text) == text
 
 
+def is_display_lines(text: str, limit_bytes: int) -> bool:
+    """The same for a text of several lines: it may have line feeds and tabs."""
+    return is_display_text(re.sub("[\n\t]", " ", text), limit_bytes)
+
+
 def display_text(text: str) -> str:
     """Somebody's free text as it may be shown: without control characters, cut to 128 bytes of UTF-8."""
     return _without_controls(text).encode()[:CLIENT_TEXT_BYTES].decode(errors="ignore")

@@ -8,9 +8,13 @@ from contextlib import suppress
 import pytest
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.ports import View
 from rockdove.core.records import (
+    Batch,
+    Change,
     Contact,
     Draft,
+    Effect,
     EndMember,
     Group,
     Member,
@@ -27,6 +31,8 @@ from rockdove.core.records import (
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
 from rockdove.store.postgres.database import open_database
 from rockdove.store.postgres.nodes import PostgresNodes
+from rockdove.store.postgres.view import PostgresView
+from rockdove.wire import im_pb2 as pb
 from tests.engines.postgres import PostgresServer
 from tests.unit.store.nodes_on_postgres import Network, Node, add_users, draft_of, pair, running
 
@@ -215,6 +221,82 @@ def test_another_database_at_the_same_address_is_not_written_to(store: str) -> N
             )
             with pytest.raises(StoreFailed):
                 await node.send(draft_of(one, pair(one, other), 0, 0))
+
+    asyncio.run(test())
+
+
+# ---------------------------------------------------------------- what the database takes offence at
+
+
+class Offence:
+    """A permit, and the rule of a change, whose question the database answers with an error."""
+
+    conversation = 0
+
+    def __init__(self, statement: str) -> None:
+        self._statement = statement
+
+    async def check(self, view: View, now_ms: int) -> None:
+        assert isinstance(view, PostgresView)
+        await view._rows.fetch(self._statement)
+
+    async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:
+        await self.check(view, now_ms)
+        return []
+
+
+@pytest.mark.parametrize("as_change", [False, True])
+@pytest.mark.parametrize("statement", ["SELECT 1 / 0", "SELECT chr(0)"])
+def test_what_the_database_takes_offence_at_is_refused_alone(store: str, statement: str, as_change: bool) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, other = await add_users(node, 2)
+            device = (await node.store.open_device(one, "", "", 0)).id
+            conversation = pair(one, other)
+            drafts = [draft_of(one, conversation, device, seqid) for seqid in range(1, 6)]
+            batch = Batch()
+            batch.cursors[device, conversation] = 1
+            if as_change:
+                offence = Change(Offence(statement), lambda *_: None, draft=drafts[2])
+                batch.messages += drafts[:2] + drafts[3:]
+                batch.changes.append((2, offence))
+            else:
+                drafts[2].permit = Offence(statement)
+                batch.messages += drafts
+            await node.commit(batch)
+            refused = drafts.pop(2)
+            assert refused.outcome is Outcome.REFUSED
+            assert refused.refusal is not None
+            assert refused.refusal.code == pb.INTERNAL
+            assert isinstance(refused.refusal.__cause__, Exception)
+            assert [(draft.outcome, draft.seq) for draft in drafts] == [(Outcome.STORED, seq) for seq in range(1, 5)]
+            assert [message.msgid for message in await log(node, conversation)] == [draft.msgid for draft in drafts]
+            assert (await node.store.position(one, device, conversation)).cursor == 1
+
+    asyncio.run(test())
+
+
+def test_text_that_the_database_cannot_hold_is_refused_alone(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, other = await add_users(node, 2)
+            with pytest.raises(AssertionError):  # refused
+                await node.change(PutContact(Contact(other, one, remark="a\0b", version=1)))
+            await node.change(PutContact(Contact(other, one, remark="ab", version=1)))
+
+    asyncio.run(test())
+
+
+def test_damaged_index_is_the_end(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, other = await add_users(node, 2)
+            await node.database.fetch(
+                "CREATE FUNCTION damaged() RETURNS int LANGUAGE plpgsql AS"
+                " $$ BEGIN RAISE 'damaged' USING ERRCODE = 'index_corrupted'; END $$"
+            )
+            with pytest.raises(StoreFailed):
+                await node.send(draft_of(one, pair(one, other), 0, 0, permit=Offence("SELECT damaged()")))
 
     asyncio.run(test())
 

@@ -207,6 +207,27 @@ class Batch:
         self.msgids.advance(after)
         self.number(self.msgids)
 
+    def apart(self) -> Iterator["Batch"]:
+        """Batches of one that make up this one: the marks, then each message and change, in order."""
+        if self.cursors or self.seen:
+            marks = self._part()
+            marks.cursors, marks.seen = self.cursors, self.seen
+            yield marks
+        for messages, change in self.steps():
+            for draft in messages:
+                part = self._part()
+                part.messages.append(draft)
+                yield part
+            if change is not None:
+                part = self._part()
+                part.changes.append((0, change))
+                yield part
+
+    def _part(self) -> "Batch":
+        part = Batch(self.lane)
+        part.msgids, part.now_ms = self.msgids, self.now_ms
+        return part
+
     def steps(self) -> Iterator[tuple[list[Draft], "Change | None"]]:
         """Messages and changes in their order: a run of messages, which may be empty, and the change after it, if any."""
         start = 0

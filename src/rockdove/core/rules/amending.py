@@ -6,7 +6,7 @@ from typing import Final
 from rockdove.core.errors import Refusal, denied, invalid, not_found
 from rockdove.core.msgid import timestamp_ms
 from rockdove.core.ports import Permit, View
-from rockdove.core.records import GROUPS_END, Effect, Located, NoteEdit, Rewrite, Role, within
+from rockdove.core.records import GROUPS_END, OPEN, Effect, Located, NoteEdit, Rewrite, Role, within
 from rockdove.core.rules.posting import find_member
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
@@ -98,7 +98,7 @@ class React:
 
 async def find_target(view: View, user: int, conversation: int, msgid: int) -> tuple[Located, pb.Message]:
     """The message that a change points at. Raises Refusal: not there, or not for this user; the answer does not tell which."""
-    target = await view.located(msgid)
+    target = await view.located(msgid) if msgid <= OPEN else None
     if target is None or target.conversation != conversation or not within(await view.visible(user, conversation), target.seq):
         raise not_found(f"there is no message {msgid} in this conversation: check the msgid")
     message = pb.Message.FromString(target.record)

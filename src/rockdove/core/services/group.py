@@ -157,8 +157,9 @@ class GroupService:
         conversation = await self._queries.conversation(session, update.id)
         check_text("name", update.name, DISPLAY_NAME_BYTES)
         check_text("avatar_url", update.avatar_url, AVATAR_URL_BYTES)
-        if (size := len(update.announcement.encode())) > ANNOUNCEMENT_BYTES:
-            raise invalid(f"the announcement is {size} bytes, at most {ANNOUNCEMENT_BYTES} are allowed")
+        if not names.is_display_lines(update.announcement, ANNOUNCEMENT_BYTES):
+            advice = f"use at most {ANNOUNCEMENT_BYTES} bytes without control characters other than line feeds and tabs"
+            raise invalid(f"`announcement` is not to be shown: {advice}")
         heir = await self._person(session, update.owner) if update.HasField("owner") else None
         rule = UpdateGroup(
             _actor(session),

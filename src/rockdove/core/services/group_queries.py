@@ -9,6 +9,7 @@ from rockdove.core.rules.group import find_admin, find_shown
 from rockdove.core.rules.posting import find_member
 from rockdove.core.services.requests import ANSWER_BYTES, check_name, find_group, fitting, no_page_token, page_limit
 from rockdove.wire import im_pb2 as pb
+from rockdove.wire import names
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
@@ -70,7 +71,7 @@ class GroupQueries:
 
     async def mine(self, session: "Session", query: pb.ListGroups) -> bytes:
         """A GroupList of the user's own groups."""
-        after = await self._directory.group(session.tenant.id, query.after) if query.after else 0
+        after = await self._directory.group(session.tenant.id, query.after) if names.is_name(query.after) else 0
         if query.after and not after:
             raise no_page_token()
         limit = page_limit(query.limit)
@@ -82,7 +83,7 @@ class GroupQueries:
     async def _after_user(self, session: "Session", token: str) -> int:
         if not token:
             return 0
-        user = await self._directory.user(session.tenant.id, token)
+        user = await self._directory.user(session.tenant.id, token) if names.is_name(token) else None
         if user is None:
             raise no_page_token()
         return user.id

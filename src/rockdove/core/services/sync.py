@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import invalid
-from rockdove.core.msgid import first_msgid
+from rockdove.core.msgid import first_msgid, timestamp_ms
 from rockdove.core.ports import Store
 from rockdove.core.records import GROUPS_END, Query, Spans, Summary, within
 from rockdove.core.rules.posting import find_member, no_user, not_member
@@ -101,10 +101,10 @@ class SyncService:
             conversation = await find_conversation(self._directory, session, search.chat, search.peer)
         if getattr(search, "from"):
             sender = await self._user(session, getattr(search, "from"))
-        before = first_msgid(search.until) if search.until > 0 else _MAX_SEQ
+        before = _msgid_of(search.until) if search.until > 0 else _MAX_SEQ
         if search.after:
             before = min(before, _read_number(search.after))
-        query = Query(search.text, conversation, sender, first_msgid(search.since), before, frozenset(search.types))
+        query = Query(search.text, conversation, sender, _msgid_of(search.since), before, frozenset(search.types))
         limit = page_limit(search.limit)
         matches, go_on = await self._store.search(session.user, query, limit)
         kept = self._fitting([match.record for match in matches])
@@ -170,6 +170,11 @@ def _read_page_token(token: str) -> tuple[int, int] | None:
         return None
     msgid, _, conversation = token.partition(".")
     return _read_number(msgid), _read_number(conversation)
+
+
+def _msgid_of(at_ms: int) -> int:
+    """The lowest msgid of that time, or of the last one that msgids reach."""
+    return first_msgid(min(at_ms, timestamp_ms(_MAX_SEQ)))
 
 
 def _read_number(text: str) -> int:

@@ -44,9 +44,20 @@ _PASSING: Final = (  # a later statement may succeed, perhaps on another server
     asyncpg.IdleInTransactionSessionTimeoutError,
     asyncpg.ReadOnlySQLTransactionError,  # a primary that became a standby
     asyncpg.PostgresIOError,
+    asyncpg.InvalidAuthorizationSpecificationError,  # the password is being changed
+    asyncpg.InvalidCatalogNameError,  # the database is being restored
     OSError,
     TimeoutError,
 )
+_BROKEN: Final = (  # nothing in the database can be relied on
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
+    asyncpg.InvalidSchemaNameError,
+    asyncpg.UndefinedTableError,
+    asyncpg.UndefinedColumnError,
+    asyncpg.UndefinedFunctionError,
+)
+FAULTS: Final = (asyncpg.PostgresError, OverflowError, ValueError)  # if they do not pass: with something that is to be stored
 CONTENTION: Final = (  # others were in the way: the same transaction may succeed
     asyncpg.TransactionRollbackError,  # deadlock
     asyncpg.LockNotAvailableError,
@@ -211,6 +222,11 @@ def is_lost(error: BaseException, connection: asyncpg.Connection) -> bool:
 def passes(error: BaseException) -> bool:
     """Whether a later statement may succeed."""
     return isinstance(error, _PASSING)
+
+
+def is_broken(error: BaseException) -> bool:
+    """Whether the database is damaged, or not ours."""
+    return isinstance(error, _BROKEN)
 
 
 def unavailable(error: BaseException) -> StoreUnavailable:

@@ -9,13 +9,25 @@ from typing import Final, Protocol
 
 import asyncpg
 
-from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.errors import NOT_STORED, Refusal, StoreFailed, StoreUnavailable
 from rockdove.core.records import Batch
+from rockdove.store.deciding import fault_of, refuse
 from rockdove.store.postgres.changing import Changing
-from rockdove.store.postgres.database import CONNECT_SECONDS, CONTENTION, FATAL, Database, is_lost, passes, unavailable
+from rockdove.store.postgres.database import (
+    CONNECT_SECONDS,
+    CONTENTION,
+    FATAL,
+    FAULTS,
+    Database,
+    is_broken,
+    is_lost,
+    passes,
+    unavailable,
+)
 from rockdove.store.postgres.plain import Plain
 from rockdove.store.postgres.rights import KnownRights
 from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+from rockdove.wire import im_pb2 as pb
 
 TRIES: Final = 8  # of one batch, where others are in the way
 PAUSE_SECONDS: Final = 0.01  # before the third try, at most; then twice as long each time
@@ -78,6 +90,37 @@ class Lane:
             done(None)
 
     async def _store(self, batch: Batch) -> None:
+        """What is wrong with one message or change concerns no other."""
+        try:
+            await self._store_whole(batch)
+        except FAULTS as error:
+            _check_whole(error)
+            await self._store_apart(batch)
+
+    async def _store_apart(self, batch: Batch) -> None:
+        """What cannot be stored is refused, each for itself. StoreUnavailable is raised only while nothing was stored."""
+        stored = False
+        away = False
+        for part in batch.apart():
+            part.begin_anew(0, time.time_ns() // 1_000_000)
+            if away:  # nothing overtakes what was sent before it
+                refuse(part, Refusal(pb.UNAVAILABLE, NOT_STORED))
+                continue
+            try:
+                await self._store_whole(part)
+                stored = True
+            except FAULTS as error:
+                _check_whole(error)
+                if not part.messages and not part.changes:
+                    raise StoreFailed(f"the database does not take marks: {error}") from error
+                refuse(part, fault_of(error))
+            except StoreUnavailable:
+                if not stored:
+                    raise
+                refuse(part, Refusal(pb.UNAVAILABLE, NOT_STORED))
+                away = True
+
+    async def _store_whole(self, batch: Batch) -> None:
         for attempt in range(TRIES):
             if attempt > 1:
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311
@@ -137,7 +180,7 @@ class Lane:
                 raise StoreUnavailable("this node was declared dead; it registers anew")
         except BaseException as error:
             connection.terminate()
-            if passes(error):
+            if passes(error) or (isinstance(error, asyncpg.PostgresError) and not is_broken(error)):
                 raise unavailable(error) from error
             raise
         self._connection, self._batch = connection, number
@@ -152,3 +195,9 @@ class Lane:
                 return await self._connect() == ticket.batch
             await asyncio.sleep(PAUSE_SECONDS)
         raise unavailable(error) from error
+
+
+def _check_whole(error: Exception) -> None:
+    """Raises StoreFailed if it is not about what was to be stored."""
+    if is_broken(error):
+        raise StoreFailed(f"the database is damaged: {error}") from error
