@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 
@@ -29,7 +29,7 @@ from rockdove.core.records import (
     Tenant,
 )
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
-from rockdove.store.postgres.database import open_database
+from rockdove.store.postgres.database import POOL, open_database
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.view import PostgresView
 from rockdove.wire import im_pb2 as pb
@@ -357,3 +357,17 @@ def test_login_says_where_the_device_was_before(store: str) -> None:
             assert (device.login, device.holder) == (3, 3)
 
     asyncio.run(test())
+
+
+def test_node_whose_connections_are_all_in_use_is_not_taken_for_dead(store: str) -> None:
+    async def beat() -> None:
+        database = await open_database(store)
+        nodes = await PostgresNodes.register(database)
+        async with AsyncExitStack() as readers:
+            for _ in range(POOL):
+                await readers.enter_async_context(database.transaction())
+            living = await nodes.beat(STATE)
+            assert [state.number for state in living] == [nodes.number]
+        await database.close()
+
+    asyncio.run(beat())

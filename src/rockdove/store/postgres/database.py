@@ -87,12 +87,40 @@ class DatabaseError(StoreError):
     """The database cannot be used."""
 
 
+class OwnConnection:
+    """For what must not wait behind others for a connection of the pool. Kept, and made anew when it is lost."""
+
+    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
+        self._connect = connect
+        self._connection: asyncpg.Connection | None = None
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
+        """As that of Database; one at a time."""
+        with translating():
+            if self._connection is None or self._connection.is_closed():
+                self._connection = await self._connect()
+            try:
+                async with self._connection.transaction():
+                    yield self._connection
+            except _LOST:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of it."""
+        if self._connection is not None:
+            self._connection.terminate()
+            self._connection = None
+
+
 class Database:
     """One database, with a pool of connections for short statements. Methods raise StoreUnavailable."""
 
     def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
         self._dsn = dsn
         self._pool = pool
+        self.own = OwnConnection(self.connect)  # of the beats: a node that serves many is not a dead one
 
     async def connect(self) -> asyncpg.Connection:
         """A connection of one's own."""
@@ -109,16 +137,15 @@ class Database:
         return await self._run(lambda connection: connection.fetchrow(statement, *arguments), statement)
 
     async def _run(self, work: Callable[[asyncpg.Connection], Awaitable[Any]], statement: str) -> Any:
-        """What only reads is tried once more: after a failover all idle connections turn out to be dead."""
-        try:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+        """What only reads is tried once more on a new connection: after a failover all idle ones turn out to be dead."""
+        async with self._connection() as connection:
+            try:
                 return await work(connection)
-        except _LOST as error:
-            if not statement.startswith("SELECT"):
-                raise unavailable(error) from error
-            await self._pool.expire_connections()
-        except _PASSING as error:
-            raise unavailable(error) from error
+            except _LOST as error:
+                # A server that is slow is not one that is gone: then a second try would only be more work for it.
+                if isinstance(error, TimeoutError) or not statement.startswith("SELECT"):
+                    raise
+        await self._pool.expire_connections()
         async with self._connection() as connection:
             return await work(connection)
 
@@ -129,7 +156,8 @@ class Database:
             yield connection
 
     async def close(self) -> None:
-        """Let go of all connections of the pool."""
+        """Let go of all connections."""
+        self.own.close()
         try:
             await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
         except TimeoutError:

@@ -52,7 +52,7 @@ class PostgresNodes:
     """`core.ports.Nodes`: this node among them."""
 
     def __init__(self, database: Database, number: int, token: int, lanes: int, name: str) -> None:
-        self._database = database
+        self._own = database.own
         self._name = name
         self.number = number
         self.token = token  # shows that the number is still this node's
@@ -76,7 +76,7 @@ class PostgresNodes:
 
     async def beat(self, state: NodeState) -> Sequence[NodeState]:
         """See Nodes.beat. Whoever was declared dead comes back, if nobody has his number now; else StoreFailed is raised."""
-        async with self._database.transaction() as connection:
+        async with self._own.transaction() as connection:
             done = await connection.execute(
                 _BEAT,
                 *(self.number, self.token, state.name, state.version, state.status, state.started_ms),
@@ -89,7 +89,7 @@ class PostgresNodes:
 
     async def leave(self) -> None:
         """See Nodes.leave."""
-        async with self._database.transaction() as connection:
+        async with self._own.transaction() as connection:
             await connection.execute(_END, self.number, self.token, NodeStatus.DRAINING)
             await connection.execute("UPDATE lane SET token = 0 WHERE node = $1 AND token = $2", self.number, self.token)
         self.leads = False
