@@ -4,7 +4,9 @@ import asyncio
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from typing import Any
 
+import asyncpg
 import pytest
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
@@ -157,6 +159,62 @@ def test_commit_whose_fate_is_unknown_is_done_once(store: str, lost: str, change
             messages = await log(node, conversation)
             assert [message.seq for message in messages] == list(range(1, 7))
             assert messages[-1] == (6, draft.msgid, one, device, draft.record)
+
+    asyncio.run(test())
+
+
+@pytest.mark.parametrize("lost", ["lose_request", "lose_answer"])
+@pytest.mark.parametrize("changes", [False, True])
+@pytest.mark.parametrize("trouble", ["answer lost again", "buried", "buried and back"])
+def test_fate_of_a_commit_is_told_rightly_whatever_happens_to_the_lane_meanwhile(
+    store: str, monkeypatch: pytest.MonkeyPatch, lost: str, changes: bool, trouble: str
+) -> None:
+    execute = asyncpg.Connection.execute
+
+    async def test() -> None:
+        async with Network.before(store) as network, running(network.dsn, 2) as (node, other_node):
+            one, other = await add_users(node, 2)
+            device = (await node.store.open_device(one, "", "", 0)).id
+            conversation = pair(one, other)
+            await node.send(draft_of(one, conversation, device, 1))
+            lane = node.store._lanes[0]
+            connect = lane._connect
+
+            async def connect_in_trouble() -> int:
+                monkeypatch.setattr(lane, "_connect", connect)
+                if trouble == "answer lost again":
+                    await connect()
+                    raise StoreUnavailable
+                await other_node.database.fetch(
+                    "UPDATE node SET seen = now() - interval '16 seconds' WHERE number = $1", node.nodes.number
+                )
+                await other_node.nodes.beat(STATE)
+                if trouble == "buried and back":
+                    await node.nodes.beat(STATE)
+                return await connect()
+
+            async def execute_and_lose(connection: asyncpg.Connection, statement: str, *arguments: Any) -> str:
+                if statement == "COMMIT":
+                    monkeypatch.setattr(asyncpg.Connection, "execute", execute)
+                    setattr(network, lost, True)
+                return str(await execute(connection, statement, *arguments))
+
+            monkeypatch.setattr(lane, "_connect", connect_in_trouble)
+            draft = draft_of(one, conversation, device, 2)
+            if changes:
+                monkeypatch.setattr(asyncpg.Connection, "execute", execute_and_lose)
+                sending = node.change_with(draft, MoveRead(other, conversation, 1))
+            else:
+                setattr(network, lost, True)
+                sending = node.send(draft)
+            if trouble == "buried" and lost == "lose_request":
+                with pytest.raises(StoreUnavailable):
+                    await sending
+                assert [message.seq for message in await log(other_node, conversation)] == [1]
+            else:
+                await sending
+                assert (draft.outcome, draft.seq) == (Outcome.STORED, 2)
+                assert [message.msgid for message in await log(other_node, conversation)][1:] == [draft.msgid]
 
     asyncio.run(test())
 

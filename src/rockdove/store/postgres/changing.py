@@ -66,13 +66,13 @@ class Changing:
             self._known.forget(self._effects.changed)
 
     async def recall(self, rows: Rows) -> None:
-        """It was committed, but the answer was lost: all is known already."""
+        """It was committed, but the answer was lost: to COMMIT, and before that all was answered."""
 
     async def _begin(self) -> None:
         node, lane, token, number = self._ticket
         done = await self._connection.execute(  # numbers of ours: so it is one message to the server
-            f"BEGIN; UPDATE lane SET batch = {number:d} WHERE node = {node:d} AND lane = {lane:d} AND token = {token:d}"
-            f" AND batch < {number:d}"
+            f"BEGIN; UPDATE lane SET batch = {number:d}, committed = {number:d}"
+            f" WHERE node = {node:d} AND lane = {lane:d} AND token = {token:d} AND batch < {number:d}"
         )
         if done != "UPDATE 1":
             raise FencedError

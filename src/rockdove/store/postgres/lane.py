@@ -33,12 +33,23 @@ TRIES: Final = 8  # of one batch, where others are in the way
 PAUSE_SECONDS: Final = 0.01  # before the third try, at most; then twice as long each time
 DOUBT_SECONDS: Final = 10.0  # how long to find out whether a batch was committed
 
+_RAISE: Final = "UPDATE lane SET batch = batch + 1 WHERE node = $1 AND lane = $2 AND token = $3 RETURNING batch, committed"
+_COMMITTED: Final = "SELECT committed FROM lane WHERE node = $1 AND lane = $2"
+
 
 class Identity(Protocol):
     """Which node this is."""
 
     number: int
     token: int
+
+
+class BuriedError(StoreUnavailable):
+    """This node was declared dead, and the lane is not its own now."""
+
+    def __init__(self, committed: int) -> None:
+        super().__init__("this node was declared dead; it registers anew")
+        self.committed = committed  # the number of the last batch that was stored
 
 
 class Lane:
@@ -165,35 +176,43 @@ class Lane:
         return self._connection
 
     async def _connect(self) -> int:
-        """Raises the number of the last batch, which is returned: what was sent earlier, and comes late, is refused."""
+        """Raises the number of the last batch: what was sent earlier, and comes late, is refused.
+
+        Returns the number of the last one that was stored.
+        """
         self._drop()
         connection = await self._database.connect()
         try:
             epoch = await connection.fetchval("SELECT value FROM setting WHERE name = 'epoch'")
             if epoch != self._epoch:
                 raise StoreFailed("the database is another one now: its epoch has changed")
-            number = await connection.fetchval(
-                "UPDATE lane SET batch = batch + 1 WHERE node = $1 AND lane = $2 AND token = $3 RETURNING batch",
-                *(self._identity.number, self._lane, self._identity.token),
-            )
-            if number is None:
-                raise StoreUnavailable("this node was declared dead; it registers anew")
+            place = self._identity.number, self._lane
+            row = await connection.fetchrow(_RAISE, *place, self._identity.token)
+            if row is None:
+                raise BuriedError(await connection.fetchval(_COMMITTED, *place))
         except BaseException as error:
             connection.terminate()
             if passes(error) or (isinstance(error, asyncpg.PostgresError) and not is_broken(error)):
                 raise unavailable(error) from error
             raise
-        self._connection, self._batch = connection, number
-        return int(number) - 1
+        self._connection, self._batch = connection, row["batch"]
+        return int(row["committed"])
 
     async def _was_committed(self, ticket: Ticket, error: Exception) -> bool:
         """Waits for a transaction that is still under way; may find another server. Raises StoreUnavailable."""
         clock = asyncio.get_running_loop().time
         until = clock() + DOUBT_SECONDS
         while clock() < until:
-            with suppress(StoreUnavailable):
-                return await self._connect() == ticket.batch
-            await asyncio.sleep(PAUSE_SECONDS)
+            try:
+                committed = await self._connect()
+            except BuriedError as buried:  # the transaction is over, as it had the lane locked
+                committed = buried.committed
+            except StoreUnavailable:
+                await asyncio.sleep(PAUSE_SECONDS)
+                continue
+            if committed > ticket.batch:  # by another node that has the number now
+                break
+            return committed == ticket.batch
         raise unavailable(error) from error
 
 

@@ -64,13 +64,14 @@ CREATE TABLE node (
     status        text NOT NULL
 ) WITH (fillfactor = 50);
 
--- A row per lane of a living node. A transaction of a lane begins with writing the number of its batch here: so it is known for ever
--- whether that batch was committed, and who was declared dead can commit nothing.
+-- A row per lane of a node. A transaction of a lane begins with writing the number of its batch here: so it is known whether the last
+-- batch was committed, and who was declared dead can commit nothing. `batch` is raised also by whoever wants earlier ones refused.
 CREATE TABLE lane (
-    token bigint NOT NULL,
-    batch bigint NOT NULL,
-    node  smallint NOT NULL,
-    lane  smallint NOT NULL,
+    token     bigint NOT NULL,
+    batch     bigint NOT NULL,
+    committed bigint NOT NULL DEFAULT 0,  -- the number of the last batch that was stored
+    node      smallint NOT NULL,
+    lane      smallint NOT NULL,
     PRIMARY KEY (node, lane)
 ) WITH (fillfactor = 10);
 

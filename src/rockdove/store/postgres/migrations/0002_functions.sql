@@ -130,8 +130,11 @@ CREATE FUNCTION store_batch(
     OUT alive boolean, OUT heads bigint[], OUT stale bigint[], OUT given bigint[], OUT earlier bigint[]
 )
 LANGUAGE plpgsql AS $$
+DECLARE
+    committed_before bigint;
 BEGIN
-    UPDATE lane l SET batch = this_batch
+    SELECT l.committed INTO committed_before FROM lane l WHERE l.node = this_node AND l.lane = this_lane;
+    UPDATE lane l SET batch = this_batch, committed = this_batch
         WHERE l.node = this_node AND l.lane = this_lane AND l.token = this_token AND l.batch < this_batch;
     alive := FOUND;
     IF NOT alive THEN
@@ -143,7 +146,8 @@ BEGIN
                 conversations, versions, counts, first_msgids, last_msgids, asked_devices, asked_seqids,
                 places, numbers, msgids, devices, seqids, digests, senders, counted, records) s;
         IF heads IS NULL THEN  -- nothing was stored: nor is this batch
-            UPDATE lane l SET batch = this_batch - 1 WHERE l.node = this_node AND l.lane = this_lane;
+            UPDATE lane l SET batch = this_batch - 1, committed = committed_before
+                WHERE l.node = this_node AND l.lane = this_lane;
             RETURN;
         END IF;
     END IF;
