@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Final
 
 import asyncpg
@@ -152,8 +152,18 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[asyncpg.Connection]:
         """One durable transaction: all of the block, or after an exception none of it."""
-        async with self._connection() as connection, connection.transaction():
-            yield connection
+        async with self._connection() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            try:
+                yield connection
+            except _LOST:
+                raise  # there is nobody who would hear of a ROLLBACK
+            except BaseException:
+                with suppress(*FATAL):
+                    await transaction.rollback()
+                raise
+            await transaction.commit()
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -167,7 +177,12 @@ class Database:
     async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
         with translating():
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
-                yield connection
+                try:
+                    yield connection
+                except _LOST:
+                    with suppress(asyncpg.InterfaceError):  # it is closed already
+                        connection.terminate()  # else asyncpg waits for its end as long as for the answer
+                    raise
 
 
 async def open_database(dsn: str) -> Database:
