@@ -1,5 +1,6 @@
 """What a log may forget (protocol §5 Retention)."""
 
+from collections.abc import Awaitable
 from typing import Final
 
 from rockdove.core.errors import StoreUnavailable
@@ -21,25 +22,33 @@ class Retention:
         self._device_expiry_ms = device_expiry_ms
         self._log = log
         self._after = 0  # the conversation that the last step ended with
+        self._page = SPANS  # conversations to look at in the next step
         self._waits = False  # the store refused the last step
 
     async def step(self, now_ms: int) -> None:
         """Do a bounded piece of the work; call it now and then."""
+        refusal = await _refusal_of(self._store.forget_requests(first_msgid(now_ms - DEDUPLICATION_MS), MESSAGES))
+        refusal = await _refusal_of(self._look(now_ms)) or refusal
+        if refusal is not None and not self._waits:  # said once, not with every try
+            self._log.warning("retention_waits", reason=str(refusal))
+        self._waits = refusal is not None
+
+    async def _look(self, now_ms: int) -> None:
         try:
-            await self._store.forget_requests(first_msgid(now_ms - DEDUPLICATION_MS), MESSAGES)
-            spans = await self._store.spans(self._after, now_ms - self._device_expiry_ms, SPANS)
-            self._after = spans[-1].conversation if len(spans) == SPANS else 0
-            left = MESSAGES
-            for span in spans:
-                left -= await self._cut(span, left, now_ms)
-                if left <= 0:
-                    self._after = span.conversation - 1  # this one has more
-                    break
-            self._waits = False
-        except StoreUnavailable as error:
-            if not self._waits:  # said once, not with every try
-                self._waits = True
-                self._log.warning("retention_waits", reason=str(error))
+            spans = await self._store.spans(self._after, now_ms - self._device_expiry_ms, self._page)
+        except StoreUnavailable:
+            self._page = max(1, self._page // 2)  # it may have been too much at once
+            raise
+        left = MESSAGES
+        for span in spans:
+            self._after = span.conversation  # also if it fails: the others do not wait for it
+            left -= await self._cut(span, left, now_ms)
+            if left <= 0:
+                self._after = span.conversation - 1  # this one has more
+                return
+        if len(spans) < self._page:
+            self._after = 0
+        self._page = min(SPANS, self._page * 2)
 
     async def _cut(self, span: Span, limit: int, now_ms: int) -> int:
         """What is still owed to a device stays; so does, without retention, what awaits somebody's first device."""
@@ -53,3 +62,11 @@ class Retention:
         if through < span.first_seq:
             return 0
         return await self._store.cut(span.conversation, through, older_than, limit)
+
+
+async def _refusal_of(work: Awaitable[None]) -> StoreUnavailable | None:
+    try:
+        await work
+    except StoreUnavailable as error:
+        return error
+    return None

@@ -8,6 +8,7 @@ from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.tables import to_order
 
 _NO_SEQID: Final = to_order(0)
+_PLANNED: Final = "SET LOCAL plan_cache_mode = force_custom_plan"  # by how much there is; these are few, and large
 # Conversations from above $1; who may see what of them; up to where the devices seen since $2 that still lack something have
 # all, and whether every member has a device.
 _SPANS: Final = (
@@ -18,25 +19,29 @@ _SPANS: Final = (
     f"SELECT p.id, g.account, g.after_seq, {OPEN} AS through_seq FROM page p JOIN group_member g ON g.conversation = p.id"
     " UNION ALL SELECT p.id, f.account, f.after_seq, f.through_seq FROM page p JOIN former_member f ON f.conversation = p.id"
     f" UNION SELECT p.id, p.id >> {USER_BITS}, 0, {OPEN} FROM page p WHERE p.id >= {GROUPS_END}"
-    f" UNION SELECT p.id, p.id & {USER_MASK}, 0, {OPEN} FROM page p WHERE p.id >= {GROUPS_END})"
-    " SELECT p.id, p.retention_days, p.first_seq, p.last_seq, ("
-    "SELECT min(a.acked) FROM (SELECT greatest(s.after_seq, m.cleared_seq, k.seq) AS acked, s.through_seq"
+    f" UNION SELECT p.id, p.id & {USER_MASK}, 0, {OPEN} FROM page p WHERE p.id >= {GROUPS_END}),"
+    " owed AS (SELECT s.id, min(greatest(s.after_seq, m.cleared_seq, k.seq)) AS acked"
     " FROM span s JOIN device d ON d.account = s.account AND d.last_seen_ms >= $2"
-    " JOIN member m ON m.account = s.account AND m.conversation = p.id"
-    " LEFT JOIN cursor k ON k.device = d.id AND k.conversation = p.id WHERE s.id = p.id) a WHERE a.acked < a.through_seq),"
-    f" NOT EXISTS (SELECT FROM span s WHERE s.id = p.id AND s.through_seq = {OPEN}"
-    " AND NOT EXISTS (SELECT FROM device d WHERE d.account = s.account)) FROM page p ORDER BY p.id"
+    " JOIN member m ON m.account = s.account AND m.conversation = s.id"
+    " LEFT JOIN cursor k ON k.device = d.id AND k.conversation = s.id"
+    " WHERE greatest(s.after_seq, m.cleared_seq, k.seq) < s.through_seq GROUP BY s.id),"
+    f" lacking AS (SELECT DISTINCT s.id FROM span s WHERE s.through_seq = {OPEN}"
+    " AND NOT EXISTS (SELECT FROM device d WHERE d.account = s.account))"
+    " SELECT p.id, p.retention_days, p.first_seq, p.last_seq, o.acked, l.id IS NULL"
+    " FROM page p LEFT JOIN owed o ON o.id = p.id LEFT JOIN lacking l ON l.id = p.id ORDER BY p.id"
 )
 _CUT: Final = (
     "DELETE FROM message WHERE conversation = $1 AND seq IN (SELECT seq FROM message WHERE conversation = $1 AND seq <= $2"
     " ORDER BY seq LIMIT $4) AND msgid < $3 RETURNING msgid, seq, device, seqid"
 )
+_OLD: Final = "SELECT msgid, device, seqid FROM request_expiry WHERE msgid < $1 ORDER BY msgid LIMIT $2"
+_LAST: Final = (
+    "UPDATE device d SET last_seqid = greatest(d.last_seqid, o.seqid)"
+    " FROM unnest($1::bigint[], $2::bigint[]) AS o (device, seqid) WHERE d.id = o.device"
+)
 _FORGET: Final = (
-    "WITH old AS (DELETE FROM request_expiry WHERE msgid IN"
-    " (SELECT msgid FROM request_expiry WHERE msgid < $1 ORDER BY msgid LIMIT $2) RETURNING device, seqid),"
-    " gone AS (DELETE FROM request r USING old WHERE r.device = old.device AND r.seqid = old.seqid)"
-    " UPDATE device d SET last_seqid = greatest(d.last_seqid, o.seqid)"
-    " FROM (SELECT device, max(seqid) AS seqid FROM old GROUP BY device) o WHERE d.id = o.device"
+    "DELETE FROM request r USING unnest($1::bigint[], $2::bigint[]) AS o (device, seqid)"
+    " WHERE r.device = o.device AND r.seqid = o.seqid"
 )
 
 
@@ -48,7 +53,9 @@ class Retention:
 
     async def spans(self, after: int, unseen_since_ms: int, limit: int) -> Sequence[Span]:
         """See Store.spans."""
-        rows = await self._database.fetch(_SPANS, after, unseen_since_ms, limit)
+        async with self._database.transaction() as connection:
+            await connection.execute(_PLANNED)
+            rows = await connection.fetch(_SPANS, after, unseen_since_ms, limit)
         return [
             Span(conversation, days, first_seq, last_seq, last_seq if acked is None else min(acked, last_seq), everyone)
             for conversation, days, first_seq, last_seq, acked, everyone in rows
@@ -75,4 +82,14 @@ class Retention:
     async def forget_requests(self, older_than: int, limit: int) -> None:
         """See Store.forget_requests."""
         async with self._database.transaction() as connection:
-            await connection.execute(_FORGET, older_than, limit)
+            await connection.execute(_PLANNED)
+            old = await connection.fetch(_OLD, older_than, limit)
+            if not old:
+                return
+            last: dict[int, int] = {}
+            for _, device, seqid in old:
+                last[device] = max(seqid, last.get(device, seqid))
+            devices = sorted(last)
+            await connection.execute(_LAST, devices, [last[device] for device in devices])
+            await connection.execute(_FORGET, [device for _, device, _ in old], [seqid for _, _, seqid in old])
+            await connection.execute("DELETE FROM request_expiry WHERE msgid = ANY ($1)", [msgid for msgid, _, _ in old])
