@@ -31,7 +31,7 @@ from rockdove.core.records import (
     Tenant,
 )
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
-from rockdove.store.postgres.database import POOL, open_database
+from rockdove.store.postgres.database import CONNECT_SECONDS, POOL, open_database
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.view import PostgresView
 from rockdove.wire import im_pb2 as pb
@@ -429,3 +429,22 @@ def test_node_whose_connections_are_all_in_use_is_not_taken_for_dead(store: str)
         await database.close()
 
     asyncio.run(beat())
+
+
+def test_slow_reads_keep_no_commit_waiting(store: str) -> None:
+    async def read_slowly() -> None:
+        async with running(store) as (node,):
+            alice, bob = await add_users(node, 2)
+            device = (await node.store.open_device(alice, "phone", "", 0)).id
+            permit = WriteToUser(Tenant(1, "", ""), alice, bob, "bob")
+            readers = [asyncio.create_task(node.database.fetch("SELECT pg_sleep(60)")) for _ in range(POOL * 2)]
+            await asyncio.sleep(0)
+            try:
+                async with asyncio.timeout(CONNECT_SECONDS):
+                    await node.send(draft_of(alice, pair(alice, bob), device, 1, permit=permit))
+            finally:
+                for reader in readers:
+                    reader.cancel()
+                await asyncio.gather(*readers, return_exceptions=True)
+
+    asyncio.run(read_slowly())

@@ -15,6 +15,7 @@ from rockdove.store.migrations import Migration, OtherSchemaError, migrations_of
 
 OLDEST: Final = 15  # major version of PostgreSQL
 POOL: Final = 8  # connections for reading, at most; each lane has one more
+RESERVED: Final = 4  # for what lanes read before they commit: one for each of nodes.LANES
 CONNECT_SECONDS: Final = 5.0
 CLOSE_SECONDS: Final = 1.0  # for connections in use; what matters is stored by then
 ANSWER_SECONDS: Final = 10.0  # a server that says nothing for so long is gone
@@ -117,9 +118,10 @@ class OwnConnection:
 class Database:
     """One database, with a pool of connections for short statements. Methods raise StoreUnavailable."""
 
-    def __init__(self, dsn: str, pool: asyncpg.Pool) -> None:
+    def __init__(self, dsn: str, pool: asyncpg.Pool, reserved: asyncpg.Pool | None = None) -> None:
         self._dsn = dsn
         self._pool = pool
+        self.reserved = Database(dsn, reserved) if reserved else self  # where lanes read: no other reader is in the way
         self.own = OwnConnection(self.connect)  # of the beats: a node that serves many is not a dead one
 
     async def connect(self) -> asyncpg.Connection:
@@ -168,6 +170,8 @@ class Database:
     async def close(self) -> None:
         """Let go of all connections."""
         self.own.close()
+        if self.reserved is not self:
+            await self.reserved.close()
         try:
             await asyncio.wait_for(self._pool.close(), CLOSE_SECONDS)
         except TimeoutError:
@@ -198,17 +202,20 @@ async def open_database(dsn: str) -> Database:
                 raise DatabaseError(f"{place} holds only a part of what is moved there; run rockdove migrate again")
         finally:
             await connection.close()
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=0,  # it would look for the server in vain, and say so, while that is away
-            max_size=POOL,
-            timeout=CONNECT_SECONDS,
-            command_timeout=ANSWER_SECONDS,
-            server_settings=_SETTINGS,
-            target_session_attrs="read-write",
-            reset=_keep,
-        )
-    return Database(dsn, pool)
+        return Database(dsn, await _pool(dsn, POOL), await _pool(dsn, RESERVED))
+
+
+async def _pool(dsn: str, size: int) -> asyncpg.Pool:
+    return await asyncpg.create_pool(
+        dsn,
+        min_size=0,  # it would look for the server in vain, and say so, while that is away
+        max_size=size,
+        timeout=CONNECT_SECONDS,
+        command_timeout=ANSWER_SECONDS,
+        server_settings=_SETTINGS,
+        target_session_attrs="read-write",
+        reset=_keep,
+    )
 
 
 async def _keep(_: asyncpg.Connection) -> None:

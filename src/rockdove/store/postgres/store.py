@@ -29,7 +29,7 @@ class PostgresStore(PostgresView):
         self._database = database
         self._nodes = nodes
         known = KnownRights()
-        self._lanes = [Lane(database, nodes, lane, epoch, known) for lane in range(nodes.lanes)]
+        self._lanes = [Lane(database.reserved, nodes, lane, epoch, known) for lane in range(nodes.lanes)]
         self._retention = Retention(database)
         self._search = PostgresSearch(database)
         self.lanes = nodes.lanes
