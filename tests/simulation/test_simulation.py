@@ -15,7 +15,7 @@ from tests.simulation.world import World
 
 SEEDS = 3_000
 CHUNK = 100  # seeds in one test
-SEEDS_FOR_A_MUTANT = 300
+SEEDS_FOR_A_MUTANT = 1_000
 
 
 def broken_in(seed: int, *, groups: bool = True) -> list[str]:
