@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from rockdove.core.records import Spans
+from rockdove.core.records import Spans, next_span
 
 
 def visible_spans(times: Iterable[tuple[int, int]], cleared_seq: int) -> Spans:
@@ -28,3 +28,9 @@ def parts(spans: Spans, after: int, last_seq: int) -> Iterator[tuple[int, int]]:
 def last_visible(spans: Spans, last_seq: int) -> int:
     """The last seq of the log that may be seen, 0 if there is none."""
     return max((through for _, through in parts(spans, 0, last_seq)), default=0)
+
+
+def is_owed(spans: Spans, cursor: int, last_seq: int) -> bool:
+    """Whether a device with this cursor lacks something of a log that ends with `last_seq`, and that its user may see."""
+    owed = next_span(spans, cursor)
+    return owed is not None and owed[0] < last_seq

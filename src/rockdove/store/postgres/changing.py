@@ -42,7 +42,7 @@ class Changing:
         self.last_msgid = 0  # the highest that was stored
 
     async def run(self) -> None:
-        """Raises BehindError, FencedError, and what the connection raises."""
+        """Raises FencedError, and what the connection raises."""
         batch = self._batch
         drafts = [*batch.messages, *(change.draft for _, change in batch.changes if change.draft is not None)]
         conversations = {change.rule.conversation for _, change in batch.changes} - {0}

@@ -10,13 +10,12 @@ from rockdove.core.records import (
     ReadMarks,
     Spans,
     Summary,
-    next_span,
     peer_of,
     single_members,
 )
 from rockdove.store.postgres.log import record_of
 from rockdove.store.postgres.tables import Tables
-from rockdove.store.visibility import last_visible, parts, visible_spans
+from rockdove.store.visibility import is_owed, last_visible, parts, visible_spans
 from rockdove.wire import codec
 
 # From where to where user $1 was in the group {0}, as two arrays.
@@ -60,8 +59,7 @@ class Place(NamedTuple):
     @property
     def is_owed(self) -> bool:
         """Whether the device lacks something that the user may see."""
-        owed = next_span(self.visible, self.cursor)
-        return owed is not None and owed[0] < self.last_seq
+        return is_owed(self.visible, self.cursor, self.last_seq)
 
 
 class Seen(NamedTuple):

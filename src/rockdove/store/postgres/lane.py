@@ -26,7 +26,7 @@ from rockdove.store.postgres.database import (
 )
 from rockdove.store.postgres.plain import Plain
 from rockdove.store.postgres.rights import KnownRights
-from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+from rockdove.store.postgres.transaction import FencedError, OvertakenError, Ticket
 from rockdove.wire import im_pb2 as pb
 
 TRIES: Final = 8  # of one batch, where others are in the way
@@ -135,38 +135,37 @@ class Lane:
         for attempt in range(TRIES):
             if attempt > 1:
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311
-            # Who was overtaken locks first and numbers then, so that it is not overtaken again.
-            after = await self._try(batch, Changing if batch.changes or attempt else Plain)
-            if after is None:
+            # Who was overtaken locks first and judges then, so that it is not overtaken again.
+            if await self._try(batch, Changing if batch.changes or attempt else Plain):
                 return
-            batch.begin_anew(after, time.time_ns() // 1_000_000)
+            batch.begin_anew(0, time.time_ns() // 1_000_000)
         raise StoreUnavailable("others write to the same conversations all the time; try again")
 
-    async def _try(self, batch: Batch, kind: type[Plain] | type[Changing]) -> int | None:
-        """None: it is stored. Else it may be tried again, with msgids above this one."""
+    async def _try(self, batch: Batch, kind: type[Plain] | type[Changing]) -> bool:
+        """Whether it is stored; else it may be tried again."""
         connection = await self._connected()
         ticket = Ticket(self._identity.number, self._lane, self._identity.token, self._batch + 1)
         work = kind(connection, self._database, self._known, ticket, batch)
         try:
             await work.run()
-        except BehindError as error:
-            return error.msgid
+        except OvertakenError:
+            return False
         except FencedError:
             self._drop()  # the number of the last batch may be another one now
             raise StoreUnavailable("this node was declared dead; it registers anew") from None
         except Exception as error:
             if isinstance(error, CONTENTION) and not connection.is_closed():
-                return 0
+                return False
             if not passes(error):
                 raise
             if not is_lost(error, connection):
                 raise unavailable(error) from error
             if not await self._was_committed(ticket, error):
-                return 0
+                return False
             await work.recall(self._database)
         self._batch = max(self._batch, ticket.batch)  # a new connection has raised it
         self.last_msgid = max(self.last_msgid, work.last_msgid)
-        return None
+        return True
 
     # -- the connection
 

@@ -9,7 +9,7 @@ from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.proposal import Key, Proposal, earlier_of
 from rockdove.store.postgres.rights import KnownRights, RightsView
 from rockdove.store.postgres.tables import Rows
-from rockdove.store.postgres.transaction import BehindError, FencedError, Ticket
+from rockdove.store.postgres.transaction import FencedError, OvertakenError, Ticket
 
 ROUNDS: Final = 10  # of asking, while rights change all the time
 
@@ -30,7 +30,7 @@ class Plain:
         self._proposal = Proposal()
 
     async def run(self) -> None:
-        """Raises BehindError, FencedError, and what the connection raises."""
+        """Raises OvertakenError, FencedError, and what the connection raises."""
         batch = self._batch
         earlier: dict[Key, Earlier] = {}
         marks = marks_of(batch)
@@ -48,7 +48,7 @@ class Plain:
                 self._known.forget(answer["stale"])
             else:
                 earlier |= earlier_of(answer["earlier"])
-        raise BehindError(0)
+        raise OvertakenError
 
     @property
     def last_msgid(self) -> int:

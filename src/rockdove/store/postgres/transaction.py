@@ -12,12 +12,8 @@ class Ticket(NamedTuple):
     batch: int  # its number within the lane
 
 
-class BehindError(Exception):
-    """Nothing was stored: in a conversation there is a newer message than the batch would store."""
-
-    def __init__(self, msgid: int) -> None:
-        super().__init__(msgid)
-        self.msgid = msgid
+class OvertakenError(Exception):
+    """Nothing was stored: what the batch was judged by was not true any more, again and again."""
 
 
 class FencedError(Exception):

@@ -12,12 +12,11 @@ from rockdove.core.records import (
     ReadMarks,
     Spans,
     Summary,
-    next_span,
     peer_of,
     single_members,
 )
 from rockdove.store.sqlite.tables import Tables
-from rockdove.store.visibility import last_visible, parts, visible_spans
+from rockdove.store.visibility import is_owed, last_visible, parts, visible_spans
 from rockdove.wire import codec
 
 Times = dict[int, list[tuple[int, int]]]  # by group: from where to where a user was in it
@@ -36,8 +35,7 @@ class _Place(NamedTuple):
     @property
     def is_owed(self) -> bool:
         """Whether the device lacks something that the user may see."""
-        owed = next_span(self.visible, self.cursor)
-        return owed is not None and owed[0] < self.last_seq
+        return is_owed(self.visible, self.cursor, self.last_seq)
 
 
 class Conversations(Tables):
