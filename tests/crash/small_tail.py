@@ -4,10 +4,10 @@ import sys
 from functools import partial
 
 from rockdove.cli import main
-from rockdove.server import app
+from rockdove.server import storage
 from rockdove.store.sqlite import store
 
 assert store.SETTLE_MIN > 4
 store.SETTLE_MIN = 4
-app.SqliteStore = partial(app.SqliteStore, seal_at=300)
+storage.SqliteStore = partial(storage.SqliteStore, seal_at=300)
 sys.exit(main())

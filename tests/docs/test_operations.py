@@ -29,7 +29,7 @@ from rockdove.core.records import Tenant
 from rockdove.server import app
 from rockdove.server.config import Address, Config
 from rockdove.server.metrics import Metrics
-from rockdove.store.postgres.database import OLDEST, POOL
+from rockdove.store.postgres.database import OLDEST, POOL, RESERVED
 from rockdove.store.postgres.nodes import LANES
 from rockdove.store.sqlite.search_index import SEARCH_INDEX
 from rockdove.wire import limits
@@ -184,7 +184,7 @@ def test_the_documented_password_costs_hold() -> None:
         ("Limits on people", f"(`group_max_members`) | {Config().group_max_members:,} |"),
         ("Limits on people", f"contacts and requests of one user | {limits.CONTACTS:,} |"),
         ("Settings", f"deletes at most {retention.MESSAGES} messages"),
-        ("Several machines", f"| {POOL + LANES} for each node"),
+        ("Several machines", f"| {POOL + RESERVED + LANES + 1} for each node"),
         ("Several machines", f"| {OLDEST} or later"),
         ("Behind a balancer", f"does not send it within {limits.LOGIN_MS // 1000} s"),
         ("Open files", f"keeps {app.RESERVED_FILES} for its own"),
