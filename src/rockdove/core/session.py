@@ -1,25 +1,24 @@
 """One connection from Connect to Disconnect: whose turn it is, the order of answers, the heartbeat."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
-from rockdove.core.errors import KICKED, REPLACED, REUSED_SEQID, Refusal, StoreUnavailable
-from rockdove.core.login import Admission, Admit
-from rockdove.core.login_queue import LoginQueue
+from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
+from rockdove.core.login import Admission
+from rockdove.core.opening import Opening
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
-from rockdove.core.records import Draft, Outcome, Tenant
+from rockdove.core.records import Device, Draft, Outcome, Tenant
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.codec import scan_ack, scan_send
 from rockdove.wire.errors import ProtocolError, broken
 from rockdove.wire.framing import FrameDecoder
 from rockdove.wire.limits import FRAME_BYTES_BEFORE_LOGIN, FRAME_FINISH_MS, LOGIN_MS, STALLED_READER_MS
-from rockdove.wire.names import display_text
 
 if TYPE_CHECKING:
     from rockdove.core.node import Node
@@ -30,7 +29,6 @@ FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the other
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
 OVERTAKING_MS: Final = 3_000  # how long a message that could not be stored holds up those after it
 LINGER_MS: Final = 2_000  # for the last frame to leave
-NO_STORE: Final = "the server cannot use its store now: try again later"
 OUR_FAULT: Final = "the server made a mistake with this connection: reconnect"
 NOT_STORED: Final = "the message was not stored: send it again with the same seqid"
 
@@ -59,7 +57,6 @@ class Session:
         "_missing",
         "_node",
         "_opening",
-        "_queue",
         "_reading",
         "_seen_ms",
         "_stalled_ms",
@@ -96,8 +93,7 @@ class Session:
         self._seen_ms = now_ms
         self._begun_ms = NEVER  # when the unfinished frame began
         self._stalled_ms = NEVER  # when the client stopped reading
-        self._queue = node.logins
-        self._opening = False  # one more step of the login follows
+        self._opening: Opening | None = None  # the login, while it is under way
         self._waiting = False  # a request is being served: later ones wait
         self._reading = False
         self._look_due = False  # a heartbeat came since the last look into the store
@@ -122,6 +118,11 @@ class Session:
     def commit(self) -> GroupCommit:
         """The lane of its user; before the login any."""
         return self.outbound.commit
+
+    @property
+    def arriving(self) -> bool:
+        """Whether the client is still to be logged in."""
+        return self._state is State.AWAITING_LOGIN
 
     @property
     def live(self) -> bool:
@@ -175,7 +176,7 @@ class Session:
             self.end(error.code, error.reason)
         except Exception:
             self._node.log.exception("session_failed", user=self.name)
-            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
+            self.fail()
         finally:
             self._reading = False
         self._regulate()
@@ -212,82 +213,17 @@ class Session:
 
     # -- login
 
-    def _connect(self, command: pb.Command) -> None:
+    def _log_in(self, command: pb.Command) -> None:
         self._waiting = True
-        self._enter(self._node.logins, lambda: self._log_in(self._node.login.recognise, command.connect))
+        self._opening = Opening(self._node, self, command.connect)
+        self._opening.begin()
 
-    def _enter(self, queue: LoginQueue, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        if self._state is not State.AWAITING_LOGIN:
-            return
-        self._queue = queue
-        try:
-            queue.enter(self, lambda: self._node.scheduler.spawn(self._step(work())))
-        except Refusal as refusal:
-            self._refuse(refusal)
-
-    async def _step(self, work: Coroutine[Any, Any, None]) -> None:
-        """A step of the login. After the last one somebody else has his turn."""
-        self._opening = False
-        try:
-            await work
-        finally:
-            if not self._opening:
-                self._queue.leave()
-
-    async def _log_in(self, admit: Admit, connect: pb.Connect) -> None:
-        if self._state is not State.AWAITING_LOGIN:  # gone when its turn had just come
-            return
-        node = self._node
-        try:
-            admission = await admit(connect, self.address)
-        except Refusal as refusal:
-            self._refuse(refusal)
-        except StoreUnavailable:
-            self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
-        except Exception:
-            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
-            raise
-        else:
-            if admission is not None:
-                self._take_over(admission, connect)
-            else:  # those who need no password's hash do not wait for those who do
-                node.scheduler.soon(lambda: self._enter(node.password_logins, lambda: self._log_in(node.login.admit, connect)))
-
-    def _take_over(self, admission: Admission, connect: pb.Connect) -> None:
-        """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
-        if self._state is not State.AWAITING_LOGIN:  # gone while the password was being checked
-            return
-        node = self._node
-        older = node.registry.of_device(admission.user.id, connect.device)
-        if older is not None:
-            older.end(pb.REPLACED, REPLACED)
-        self.outbound.commit = node.commit.of(admission.user.id)
-        self._opening = True
-        self.commit.then(lambda _: node.scheduler.spawn(self._step(self._open(admission, connect))))
-
-    async def _open(self, admission: Admission, connect: pb.Connect) -> None:
+    def open(self, admission: Admission, device_name: str, device: Device, now_ms: int) -> None:
+        """The login succeeded: tell the client, and everybody here who writes to it."""
         node = self._node
         tenant, user, kicked_ms = admission
-        now_ms = node.scheduler.now_ms()
-        try:
-            device = await node.cluster.open_device(user.id, connect.device, display_text(connect.client), now_ms)
-        except StoreUnavailable:
-            self._refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
-            return
-        except Exception:
-            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
-            raise
-        if device is None:
-            self.end(pb.REPLACED, REPLACED)
-        if device is None or self._state is not State.AWAITING_LOGIN:
-            return
-        if node.registry.of_device(user.id, connect.device) is not None:  # it logged in twice at once
-            self._take_over(admission, connect)
-            return
-        if device.kicked_ms != kicked_ms:  # while the token was being checked, which may be dead now
-            self.end(pb.KICKED, KICKED)
-            return
-        self.tenant, self.user, self.name, self.device_name = tenant, user.id, user.name, connect.device
+        self._opening = None
+        self.user, self.name, self.device_name = user.id, user.name, device_name
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
         self.kicked_ms, self.login = kicked_ms, device.login
@@ -300,21 +236,10 @@ class Session:
         node.arrivals.discard(self)
         node.login.accepted += 1
         self._decoder.limit = node.settings.max_frame_bytes
-        self.outbound.write(node.welcome(tenant, user, connect.device, device, now_ms))
+        self.outbound.write(node.welcome(tenant, user, device_name, device, now_ms))
         self.commit.see(device.id)
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
-        try:
-            await node.seating.seat(self.outbound.inbox)
-            await self.look()
-            await node.standing.recheck(self)  # the account may have changed while the password was being checked
-        except StoreUnavailable:
-            self.end(pb.SERVER_SHUTDOWN, NO_STORE)
-            return
-        except Exception:
-            self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
-            raise
-        self.go_on()
 
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
         """The tenant's settings were read, perhaps anew."""
@@ -323,7 +248,8 @@ class Session:
         if self.rate is None or self.rate.per_second != tenant.messages_per_second:
             self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
 
-    def _refuse(self, refusal: Refusal) -> None:
+    def refuse(self, refusal: Refusal) -> None:
+        """The login failed; harmless after it was given up."""
         if self._state is State.AWAITING_LOGIN:
             self._node.login.refused[refusal.code] += 1
             refused = pb.ConAck(status=pb.STATUS_FAIL, reason=refusal.reason, code=pb.Code.Name(refusal.code))
@@ -486,6 +412,10 @@ class Session:
         """End the session with a Disconnect, once what it has sent is answered."""
         self._finish(codec.disconnect(code, reason))
 
+    def fail(self) -> None:
+        """End the session: we made a mistake."""
+        self.end(pb.SERVER_SHUTDOWN, OUR_FAULT)
+
     def _goodbye(self, _: pb.Command) -> None:
         self._finish(b"")
 
@@ -515,13 +445,15 @@ class Session:
             self.commit.see(self.outbound.device)
             self.commit.write_cursors()  # it may come again on another node at once
         self._node.arrivals.discard(self)
-        self._queue.withdraw(self)
+        if self._opening is not None:
+            self._opening.withdraw()
+            self._opening = None
         self._state = state
         self.outbound.live = False
 
 
 _TURNS: Final[dict[tuple[State, str], Callable[[Session, pb.Command], None]]] = {
-    (State.AWAITING_LOGIN, "connect"): Session._connect,
+    (State.AWAITING_LOGIN, "connect"): Session._log_in,
     (State.AWAITING_LOGIN, "disconnect"): Session._goodbye,
     (State.LIVE, "request"): Session._request,
     (State.LIVE, "response"): Session._response,

@@ -1,0 +1,124 @@
+"""A login under way: from Connect to the open session, or the refusal (protocol §3)."""
+
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any, Final
+
+from rockdove.core.errors import KICKED, REPLACED, Refusal, StoreUnavailable
+from rockdove.core.login import Admission, Admit
+from rockdove.core.login_queue import LoginQueue
+from rockdove.wire import im_pb2 as pb
+from rockdove.wire.names import display_text
+
+if TYPE_CHECKING:
+    from rockdove.core.node import Node
+    from rockdove.core.session import Session
+
+NO_STORE: Final = "the server cannot use its store now: try again later"
+
+
+class Opening:
+    """One login of one connection. Its steps have their turns among all logins."""
+
+    __slots__ = ("_connect", "_goes_on", "_node", "_queue", "_session")
+
+    def __init__(self, node: "Node", session: "Session", connect: pb.Connect) -> None:
+        self._node = node
+        self._session = session
+        self._connect = connect
+        self._queue = node.logins
+        self._goes_on = False  # one more step follows
+
+    def begin(self) -> None:
+        """Those who need no password's hash do not wait for those who do."""
+        self._enter(self._node.logins, self._node.login.recognise)
+
+    def withdraw(self) -> None:
+        """The session ends."""
+        self._queue.withdraw(self._session)
+
+    def _enter(self, queue: LoginQueue, admit: Admit) -> None:
+        if not self._session.arriving:
+            return
+        self._queue = queue
+        try:
+            queue.enter(self._session, lambda: self._go(self._log_in(admit)))
+        except Refusal as refusal:
+            self._session.refuse(refusal)
+
+    def _go(self, work: Coroutine[Any, Any, None]) -> None:
+        self._node.scheduler.spawn(self._step(work))
+
+    async def _step(self, work: Coroutine[Any, Any, None]) -> None:
+        """A step of the login. After the last one somebody else has his turn."""
+        self._goes_on = False
+        try:
+            await work
+        finally:
+            if not self._goes_on:
+                self._queue.leave()
+
+    async def _log_in(self, admit: Admit) -> None:
+        session, node = self._session, self._node
+        if not session.arriving:  # gone when its turn had just come
+            return
+        try:
+            admission = await admit(self._connect, session.address)
+        except Refusal as refusal:
+            session.refuse(refusal)
+        except StoreUnavailable:
+            session.refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
+        except Exception:
+            session.fail()
+            raise
+        else:
+            if admission is not None:
+                self._take_over(admission)
+            else:
+                node.scheduler.soon(lambda: self._enter(node.password_logins, node.login.admit))
+
+    def _take_over(self, admission: Admission) -> None:
+        """End the device's older connection; once that is told, and what it had sent is stored, open this one."""
+        session, node = self._session, self._node
+        if not session.arriving:  # gone while the password was being checked
+            return
+        older = node.registry.of_device(admission.user.id, self._connect.device)
+        if older is not None:
+            older.end(pb.REPLACED, REPLACED)
+        session.outbound.commit = node.commit.of(admission.user.id)
+        self._goes_on = True
+        session.commit.then(lambda _: self._go(self._open(admission)))
+
+    async def _open(self, admission: Admission) -> None:
+        session, node, name = self._session, self._node, self._connect.device
+        user = admission.user
+        now_ms = node.scheduler.now_ms()
+        try:
+            device = await node.cluster.open_device(user.id, name, display_text(self._connect.client), now_ms)
+        except StoreUnavailable:
+            session.refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
+            return
+        except Exception:
+            session.fail()
+            raise
+        if device is None:
+            session.end(pb.REPLACED, REPLACED)
+        if device is None or not session.arriving:
+            return
+        if node.registry.of_device(user.id, name) is not None:  # it logged in twice at once
+            self._take_over(admission)
+            return
+        if device.kicked_ms != admission.kicked_ms:  # while the token was being checked, which may be dead now
+            session.end(pb.KICKED, KICKED)
+            return
+        session.open(admission, name, device, now_ms)
+        try:
+            await node.seating.seat(session.outbound.inbox)
+            await session.look()
+            await node.standing.recheck(session)  # the account may have changed while the password was being checked
+        except StoreUnavailable:
+            session.end(pb.SERVER_SHUTDOWN, NO_STORE)
+            return
+        except Exception:
+            session.fail()
+            raise
+        session.go_on()
