@@ -74,4 +74,7 @@ def _start(words: list[str]) -> int:
 def parse(words: list[str]) -> None:
     """Parse a command line without running it. Raises typer's errors when it is wrong."""
     name = " ".join(words[:2]) if words[0] in GROUPS else words[0]
-    commands()[name].make_context(name, words[len(name.split()) :])
+    entry, rest = commands()[name], words[len(name.split()) :]
+    if rest and rest[0] in getattr(entry, "commands", ()):  # a group that is a command by itself, too
+        entry, rest = entry.commands[rest[0]], rest[1:]
+    entry.make_context(name, rest)

@@ -19,6 +19,7 @@ _SUBCOMMANDS: Final = {
     "restore": "Put such a copy in the place of the database.",
     "migrate": "Move a data directory into a PostgreSQL database.",
     "admin": "Check and compact a data directory.",
+    "bench": "Measure a server, and check it while it is measured.",
     "cluster": "Look after the nodes that share a store.",
 }
 

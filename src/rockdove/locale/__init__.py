@@ -5,6 +5,7 @@ from importlib import import_module
 from typing import Final
 
 LANGUAGES: Final = {"en": "en", "zh": "zh_cn"}  # what --lang takes, and the module with its texts
+PARTS: Final = ("", "bench")
 
 Texts = Mapping[str, str]
 
@@ -15,7 +16,7 @@ def choose_language(environment: Mapping[str, str]) -> str:
     return "zh" if wanted.lower().startswith("zh") else "en"
 
 
-def load_texts(language: str) -> Texts:
-    """The texts of one of LANGUAGES, by key."""
-    texts: Texts = import_module(f"rockdove.locale.{LANGUAGES[language]}").TEXTS
+def load_texts(language: str, part: str = "") -> Texts:
+    """The texts in one of LANGUAGES, by key: those of the chat, or of `part`, which is one of PARTS."""
+    texts: Texts = import_module(f"rockdove.locale.{part and f'{part}_'}{LANGUAGES[language]}").TEXTS
     return texts

@@ -4,16 +4,17 @@ from string import Formatter
 
 import pytest
 
-from rockdove.locale import LANGUAGES, choose_language, load_texts
+from rockdove.locale import LANGUAGES, PARTS, choose_language, load_texts
 
 
 def placeholders(text: str) -> list[str]:
     return sorted({name for _, name, _, _ in Formatter().parse(text) if name is not None})
 
 
+@pytest.mark.parametrize("part", PARTS)
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_keys_and_placeholders_are_those_of_english(language: str) -> None:
-    english, texts = load_texts("en"), load_texts(language)
+def test_keys_and_placeholders_are_those_of_english(language: str, part: str) -> None:
+    english, texts = load_texts("en", part), load_texts(language, part)
     assert list(texts) == list(english)
     for key, text in texts.items():
         assert placeholders(text) == placeholders(english[key]), key

@@ -63,12 +63,12 @@ class Account:
         return start_client(make, path, fixed=self.device is not None)
 
 
-def choose_texts(language: str | None) -> Texts:
-    """Those of --lang, or of the locale. Raises CommandError."""
+def choose_texts(language: str | None, part: str = "") -> Texts:
+    """Those of --lang, or of the locale, for a part of `rockdove.locale`. Raises CommandError."""
     language = language or choose_language(os.environ)
     if language not in LANGUAGES:
         raise wrong_usage(f"--lang takes {' or '.join(LANGUAGES)}, not {language!r}")
-    return load_texts(language)
+    return load_texts(language, part)
 
 
 def read_password(user: str, lines: Iterator[str] | None, texts: Texts) -> str:

@@ -1,0 +1,130 @@
+"""What all scenarios share: users who log in, steps taken one after the other, some of them measured."""
+
+import asyncio
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final
+
+from rockdove.bench.accounts import Accounts
+from rockdove.bench.checking import Faults
+from rockdove.bench.device import Busy, Device
+from rockdove.bench.histogram import Histogram
+from rockdove.bench.traffic import Traffic
+
+AT_ONCE: Final = 100  # logins under way in one process
+_BUSY_SECONDS: Final = (0.1, 0.5)  # how long one waits whom the server told to come again
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One part of a scenario, done by all processes at the same time.
+
+    With a `unit` it is measured: what it counts is divided by the server's CPU time. It takes `seconds`, or until it
+    is done, after `total` of something in all processes; both are names of properties of the plan.
+    """
+
+    name: str
+    unit: str = ""
+    seconds: str = ""
+    total: str = ""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What one process says of a step."""
+
+    count: int = 0
+    times: dict[str, Histogram] = field(default_factory=dict)  # by what was timed
+    cpu_seconds: float = 0.0  # of the process itself
+    faults: Faults = field(default_factory=Faults)  # up to now
+    curve: list[float] = field(default_factory=list)  # seconds from the step's start until each was done, where that is drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """Which part of the load is this process's."""
+
+    index: int
+    processes: int
+
+    def of(self, total: int) -> range:
+        """The numbers of the things below `total` that are this process's."""
+        return range(self.index, total, self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where a scenario takes place."""
+
+    address: tuple[str, int]
+    accounts: Accounts
+    tag: bytes
+    share: Share
+    patience_seconds: float  # how long what does not come is waited for
+    tell: Callable[[int], None]  # how much of the step is done
+
+
+class Scenario(ABC):
+    """Does the part of one process. A subclass has a method for each step, which returns an Outcome."""
+
+    PLAN: ClassVar[type]  # a dataclass
+    STEPS: ClassVar[tuple[Step, ...]]
+    FLOOR: ClassVar = True  # whether `rockdove.bench.floor` can do it
+    plan: Any
+
+    def __init__(self, plan: Any, setting: Setting) -> None:
+        self.plan = plan
+        self.setting = setting
+        self.traffic = Traffic(setting.tag, plan.size)
+        self.devices: list[Device] = []
+
+    @classmethod
+    @abstractmethod
+    def users(cls, plan: Any) -> int:
+        """How many users a plan needs, which is also the most connections that it opens."""
+
+    def device(self, number: int) -> Device:
+        """A new device, of the user with this number."""
+        device = Device(self.traffic, self.setting.accounts.account(number), self.setting.address)
+        self.devices.append(device)
+        return device
+
+    async def enter(self, devices: Iterable[Device], at_once: int = AT_ONCE, *, resume: bool = False) -> Outcome:
+        """Log all of them in; those whom the server sends away come again. Counts and times the logins."""
+        gate = asyncio.Semaphore(at_once)
+        outcome = Outcome(times={"login": Histogram()})
+        began = time.monotonic_ns()
+
+        async def come(device: Device) -> None:
+            async with gate:
+                since = time.monotonic_ns()
+                while True:
+                    try:
+                        await device.log_in(device.resume_token if resume else None)
+                        break
+                    except Busy:
+                        await asyncio.sleep(random.uniform(*_BUSY_SECONDS))  # noqa: S311
+                now = time.monotonic_ns()
+                outcome.times["login"].add(now - since)
+                outcome.curve.append((now - began) / 1e9)
+                outcome.count += 1
+                self.setting.tell(outcome.count)
+
+        async with asyncio.TaskGroup() as logins:
+            for device in devices:
+                logins.create_task(come(device))
+        return outcome
+
+    async def check(self) -> Outcome:
+        """The last step: wait for what is on its way, and count what never came. Then everybody leaves."""
+        await self.traffic.settle(self.setting.patience_seconds)
+        self.traffic.check()
+        await asyncio.gather(*(device.leave() for device in self.devices))
+        return Outcome()
+
+
+LOG_IN: Final = Step("log_in", total="logins")
+CHECK: Final = Step("check")

@@ -1,0 +1,51 @@
+"""A server that does one thing wrong is found out."""
+
+from pathlib import Path
+
+import pytest
+
+from rockdove.bench.measuring import Conditions, Run, run_scenario
+from rockdove.bench.scenarios.chat import ChatPlan
+from rockdove.bench.servers import StandIns
+from tests.bench.watcher import Steps
+
+ROOT = Path(__file__).parents[2]
+PLAN = ChatPlan(pairs=2, window=4, seconds=0.3, warm_up=0)
+CONDITIONS = Conditions(processes=1, patience_seconds=0.3)
+
+
+def run(directory: Path, *command: str) -> Run:
+    return run_scenario("chat", PLAN, StandIns(directory, command), CONDITIONS, Steps())
+
+
+@pytest.fixture(autouse=True)
+def stand_ins_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+
+
+@pytest.mark.parametrize(
+    ("fault", "found"),
+    [
+        ("drop", {"lost", "gap"}),
+        ("double", {"doubled"}),
+        ("swap", {"disordered"}),
+        ("alter", {"altered", "lost", "gap"}),
+        ("misdeliver", {"stray", "lost", "gap"}),
+        ("refuse", {"refused", "gap"}),
+        ("silence", {"unanswered", "gap"}),
+        ("answer_twice", {"doubled"}),
+    ],
+)
+def test_each_fault_is_found_and_called_by_its_name(tmp_path: Path, fault: str, found: set[str]) -> None:
+    result = run(tmp_path, "tests.bench.faulty", fault)
+    assert found == {kind for kind, count in result.faults.items() if count}
+    assert not result.good
+
+
+def test_the_same_server_without_a_fault_is_good(tmp_path: Path) -> None:
+    result = run(tmp_path, "tests.bench.faulty", "none")
+    assert result.good, result.faults
+
+
+def test_a_connection_that_the_server_ends_is_told(tmp_path: Path) -> None:
+    assert run(tmp_path, "tests.bench.faulty", "cut").faults["cut"] == 1

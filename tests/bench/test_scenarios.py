@@ -1,0 +1,35 @@
+"""Each scenario, small, against a server of its own."""
+
+from pathlib import Path
+
+import pytest
+
+from rockdove.bench.measuring import Conditions, run_scenario
+from rockdove.bench.scenarios import SCENARIOS
+from rockdove.bench.scenarios.chat import ChatPlan
+from rockdove.bench.servers import OwnServers, Servers, StandIns
+from tests.bench.watcher import Steps
+
+PLANS = {"chat": ChatPlan(pairs=3, window=2, seconds=0.5, warm_up=0.1)}
+
+
+def run(name: str, servers: Servers) -> None:
+    steps = Steps()
+    result = run_scenario(name, PLANS[name], servers, Conditions(processes=2, patience_seconds=30), steps)
+    assert result.good, (result.faults, result.steps)
+    assert steps.begun == [step.name for step in SCENARIOS[name].STEPS]
+    for step in result.steps:
+        assert step.server_cpu_seconds is not None
+        assert step.server_rss_after
+        assert step.times or not step.count
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_a_server_of_its_own_does_what_was_promised(tmp_path: Path, name: str) -> None:
+    run(name, OwnServers(tmp_path))
+    assert [each.name for each in tmp_path.iterdir()] == ["server.log"]  # the data is gone
+
+
+@pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if scenario.FLOOR])
+def test_the_floor_does_it_too(tmp_path: Path, name: str) -> None:
+    run(name, StandIns(tmp_path))
