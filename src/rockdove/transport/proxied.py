@@ -35,13 +35,13 @@ class ProxiedServer:
         self._has_room = has_room
         self._connect = connect
         self._log = log
-        self._listening: list[socket.socket] = []
+        self.sockets: list[socket.socket] = []  # that listen
         self._introductions: set[asyncio.Task[None]] = set()
         self.arriving = 0  # connections whose header is awaited
         self.refused = 0  # for the want of a header, or a broken one
 
-    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, backlog: int, seconds: float) -> int:
-        """Listen; returns the port. A header may take so many seconds, and then a handshake as many. Raises OSError."""
+    async def start(self, host: str, port: int, tls: ssl.SSLContext | None, backlog: int, seconds: float) -> None:
+        """Listen. A header may take so many seconds, and then a handshake as many. Raises OSError."""
         self._loop = asyncio.get_running_loop()
         self._tls = tls
         self._seconds = seconds
@@ -50,25 +50,24 @@ class ProxiedServer:
             for family, _, _, _, address in dict.fromkeys(addresses):
                 listening = socket.create_server(address, family=family, backlog=backlog)
                 listening.setblocking(False)
-                self._listening.append(listening)
+                self.sockets.append(listening)
         except OSError:
             self.close()
             raise
-        for listening in self._listening:
+        for listening in self.sockets:
             self._listen(listening)
-        return int(self._listening[0].getsockname()[1])
 
     def close(self) -> None:
         """Accept no more. Connections go on, but not those that have not begun."""
-        for listening in self._listening:
+        for listening in self.sockets:
             self._loop.remove_reader(listening)
             listening.close()
-        self._listening.clear()
+        self.sockets.clear()
         for introduction in self._introductions:
             introduction.cancel()
 
     def _listen(self, listening: socket.socket) -> None:
-        if listening in self._listening:
+        if listening in self.sockets:
             self._loop.add_reader(listening, self._accept, listening)
 
     def _accept(self, listening: socket.socket) -> None:

@@ -45,10 +45,14 @@ class Listener:
         handshake_seconds = LOGIN_MS / 1000 if tls else None  # else a minute, in which nobody counts the connection
         if self._proxied:
             self._server = self._proxied
-            return await self._proxied.start(host, port, tls, BACKLOG, LOGIN_MS / 1000)
-        self._server = await asyncio.get_running_loop().create_server(
-            self._accept, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_seconds
-        )
+            await self._proxied.start(host, port, tls, BACKLOG, LOGIN_MS / 1000)
+        else:
+            self._server = await asyncio.get_running_loop().create_server(
+                self._accept, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_seconds
+            )
+        for listening in self._server.sockets:  # connections inherit it
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         return int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
@@ -88,9 +92,6 @@ class Connection(asyncio.Protocol):
             transport.close()
             return
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
         peer = transport.get_extra_info("peername")
         self._session = self._node.connect(self, self._client or (peer[0] if peer else ""))
 

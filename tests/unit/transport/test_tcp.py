@@ -1,9 +1,12 @@
 """Connections before they have a session."""
 
 import asyncio
+import socket
 import ssl
+from ipaddress import IPv4Network, ip_network
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import uvloop
@@ -30,3 +33,28 @@ def test_who_connects_to_tls_and_does_not_begin_is_disconnected(tmp_path: Path, 
         listener.stop()
 
     uvloop.run(connect())
+
+
+@pytest.mark.parametrize("balancers", [(), (ip_network("127.0.0.0/8"),)], ids=["direct", "behind a balancer"])
+def test_a_connection_waits_for_no_company_and_not_for_ever_for_a_dead_client(balancers: tuple[IPv4Network, ...]) -> None:
+    made: list[Any] = []
+
+    def accept(link: Any, _: str) -> Any:
+        made.append(link._transport.get_extra_info("socket"))
+        return mock.Mock()
+
+    async def connect() -> tuple[int, int]:
+        node = mock.Mock(connect=accept)
+        listener = Listener(node, lambda: True, balancers)
+        port = await listener.start("127.0.0.1", 0)
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n")
+        async with asyncio.timeout(20):
+            while not made:
+                await asyncio.sleep(0.001)
+        options = [made[0].getsockopt(socket.IPPROTO_TCP, option) for option in (socket.TCP_NODELAY, socket.TCP_USER_TIMEOUT)]
+        writer.close()
+        listener.stop()
+        return options[0], options[1]
+
+    assert uvloop.run(connect()) == (1, 30_000)
