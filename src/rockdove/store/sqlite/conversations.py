@@ -1,7 +1,7 @@
 """What users see of conversations, and how far they and their devices are, in the SQLite file."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from rockdove.core.records import (
     GROUPS_END,
@@ -18,6 +18,11 @@ from rockdove.core.records import (
 from rockdove.store.sqlite.tables import Tables
 from rockdove.store.visibility import is_owed, last_visible, parts, visible_spans
 from rockdove.wire import codec
+
+_PLACES: Final = (  # the log's end as far as it is settled
+    "SELECT c.id, c.last_seq, c.last_msgid, m.read_seq, m.cleared_seq, ifnull(k.seq, 0)"
+    " FROM member m JOIN conversation c ON c.id = m.conversation LEFT JOIN cursor k ON k.device = ? AND k.conversation = c.id"
+)
 
 Times = dict[int, list[tuple[int, int]]]  # by group: from where to where a user was in it
 
@@ -105,17 +110,21 @@ class Conversations(Tables):
         return Position(cursors.get(device, 0), max(cursors.values(), default=0), *self._seen(user, conversation))
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
-        owed = [place for place in self._places(user, device) if place.is_owed]
+        # Each heartbeat asks, and nearly always there is nothing: the rows of a user with many conversations stay in SQLite.
+        execute, is_unsettled = self._connection.execute, self._log.is_unsettled
+        conversations = execute("SELECT conversation FROM member WHERE user = ?", (user,)).fetchall()
+        if any(is_unsettled(conversation) for (conversation,) in conversations):
+            rows = execute(f"{_PLACES} WHERE m.user = ?", (device, user)).fetchall()
+            rows = [row for row in rows if row[1] > row[5] or is_unsettled(row[0])]
+        else:
+            rows = execute(f"{_PLACES} WHERE m.user = ? AND c.last_seq > ifnull(k.seq, 0)", (device, user)).fetchall()
+        owed = [place for place in self._places(user, rows) if place.is_owed]
         return [place.conversation for place in sorted(owed, key=lambda place: (place.last_msgid, place.conversation))]
 
-    def _places(self, user: int, device: int) -> Iterator[_Place]:
-        rows = self._connection.execute(
-            "SELECT c.id, c.last_seq, c.last_msgid, m.read_seq, m.cleared_seq, ifnull(k.seq, 0)"
-            " FROM member m JOIN conversation c ON c.id = m.conversation"
-            " LEFT JOIN cursor k ON k.device = ? AND k.conversation = c.id WHERE m.user = ?",
-            (device, user),
-        ).fetchall()
-        times = self._times(user)
+    def _places(self, user: int, rows: Sequence[tuple[int, int, int, int, int, int]]) -> Iterator[_Place]:
+        """`rows` are of _PLACES."""
+        in_groups = any(conversation < GROUPS_END for conversation, *_ in rows)
+        times = self._times(user) if in_groups else {}
         for conversation, settled_seq, settled_msgid, read_seq, cleared_seq, cursor in rows:
             seq, msgid = self._log.last_place(conversation, settled_seq, settled_msgid)
             visible: Spans = ((cleared_seq, OPEN),)
@@ -166,7 +175,8 @@ class Conversations(Tables):
     # -- the list of conversations
 
     async def summaries(self, user: int, device: int, before: tuple[int, int] | None, limit: int) -> Sequence[Summary]:
-        places = sorted(((p.last_msgid, p.conversation), p) for p in self._places(user, device))
+        rows = self._connection.execute(f"{_PLACES} WHERE m.user = ?", (device, user)).fetchall()
+        places = sorted(((p.last_msgid, p.conversation), p) for p in self._places(user, rows))
         page = [place for key, place in reversed(places) if before is None or key < before][:limit]
         return [await self._summary(user, place) for place in page]
 

@@ -8,22 +8,24 @@ from rockdove.core.records import Device, DeviceState, KickDevice
 from rockdove.store.sqlite.database import transaction
 from rockdove.store.sqlite.tables import Tables
 
+_Row = tuple[int, int | None, int, str]  # of a device: id, last_seqid, kicked_ms, client
+
 
 class Devices(Tables):
     """The devices of all users."""
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:  # noqa: ARG002
         # There is one node, which knows itself who is here.
-        row = self._connection.execute("SELECT id, client FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
+        row = self._row(user, name)
         if row is None:
             with transaction(self._connection):
                 self._add_device(user, name, client, now_ms)
-        elif row[1] != client:
+            row = self._row(user, name)
+            assert row is not None
+        elif row[3] != client:
             with suppress(StoreUnavailable), transaction(self._connection):  # the login is not worth less for it
                 self._connection.execute("UPDATE device SET client = ? WHERE id = ?", (client, row[0]))
-        device = await self.device(user, name)
-        assert device is not None
-        return device
+        return self._device(row)
 
     def _add_device(self, user: int, name: str, client: str, now_ms: int) -> None:
         execute = self._connection.execute
@@ -38,8 +40,18 @@ class Devices(Tables):
         )
 
     async def device(self, user: int, name: str) -> Device | None:
-        row = self._connection.execute("SELECT id, kicked_ms FROM device WHERE user = ? AND name = ?", (user, name)).fetchone()
-        return Device(row[0], self._log.requests.highest(row[0], self._log.tails), row[1]) if row else None
+        row = self._row(user, name)
+        return self._device(row) if row else None
+
+    def _row(self, user: int, name: str) -> _Row | None:
+        row: _Row | None = self._connection.execute(
+            "SELECT id, last_seqid, kicked_ms, client FROM device WHERE user = ? AND name = ?", (user, name)
+        ).fetchone()
+        return row
+
+    def _device(self, row: _Row) -> Device:
+        identity, settled_seqid, kicked_ms, _ = row
+        return Device(identity, self._log.requests.highest(identity, settled_seqid, self._log.tails), kicked_ms)
 
     async def devices(self, user: int) -> Sequence[DeviceState]:
         rows = self._connection.execute(

@@ -193,6 +193,10 @@ class Log:
         head = self._heads.get(conversation)
         return head if head is not None else self._settled_head(conversation) or 0
 
+    def is_unsettled(self, conversation: int) -> bool:
+        """Whether the tables may not tell of its newest messages."""
+        return any(conversation in tail.runs for tail in self.tails)
+
     def last_place(self, conversation: int, settled_seq: int, settled_msgid: int) -> tuple[int, int]:
         """(seq, msgid) of the newest message, given what the table says."""
         for tail in self.tails:

@@ -22,20 +22,20 @@ class Requests:
         self._searches: dict[int, int] = {}  # by device: how often it used a seqid outside the range
         self._before_claim = (0, 0)  # what was free of the device that claimed last
 
-    def highest(self, device: int, tails: Sequence[Tail]) -> int:
-        """The highest seqid stored for this device, 0 if none."""
+    def highest(self, device: int, settled: int | None, tails: Sequence[Tail]) -> int:
+        """The highest seqid stored for this device, 0 if none. `settled` is what its row says."""
         free = self._free.get(device)
         if free is not None and free[1] == HIGHEST:
             return free[0]
-        row = self._connection.execute("SELECT last_seqid FROM device WHERE id = ?", (device,)).fetchone()
-        stored = 0 if row is None or row[0] is None else from_order(row[0])
+        stored = 0 if settled is None else from_order(settled)
         return max([stored, *(max(tail.requests[device]) for tail in tails if tail.requests.get(device))])
 
     def claim(self, device: int, seqid: int, tails: Sequence[Tail]) -> Request | None:
         """The earlier request with this key; or None: then the key is taken now."""
         free = self._free.get(device)
         if free is None:
-            free = self._free[device] = (self.highest(device, tails), HIGHEST)
+            row = self._connection.execute("SELECT last_seqid FROM device WHERE id = ?", (device,)).fetchone()
+            free = self._free[device] = (self.highest(device, row and row[0], tails), HIGHEST)
         self._before_claim = free
         if free[0] < seqid < free[1]:
             self._free[device] = (seqid, free[1])
