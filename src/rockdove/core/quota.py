@@ -50,7 +50,9 @@ class FailedLogins:
 
     def refuses(self, address: str, user: Hashable, now_ms: int) -> bool:
         """Whether this try is not even looked at."""
-        return any(key in self._allowances and self._allowances[key].left(now_ms) < 1 for key, _ in self._keys(address, user))
+        return bool(self._allowances) and any(
+            key in self._allowances and self._allowances[key].left(now_ms) < 1 for key, _ in self._keys(address, user)
+        )
 
     def failed(self, address: str, user: Hashable, now_ms: int) -> None:
         """Count a failure."""

@@ -1,7 +1,8 @@
 """Who is here, and who is told of it (protocol §6)."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rockdove.core.delivery.fanout import Fanout
@@ -34,6 +35,8 @@ class Shown(NamedTuple):
 
 
 GONE: Final = Shown()
+HERE: Final = Shown(pb.Presence.ONLINE)
+_NONE: Final[Mapping["Session", "pb.Presence.State"]] = MappingProxyType({})
 
 
 class _Person:
@@ -43,7 +46,7 @@ class _Person:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.states: dict[Session, pb.Presence.State] = {}  # what they have published; those that have not are ONLINE
+        self.states: Mapping[Session, pb.Presence.State] = _NONE  # what they have published; those that have not are ONLINE
         self.text = ""
         self.told = GONE
 
@@ -106,7 +109,7 @@ class PresenceNews:
         """A session says how its user is: ONLINE, AWAY or OFFLINE."""
         person = self._people.get(session.user)
         if person is not None:
-            person.states[session] = state
+            person.states = {**person.states, session: state}
             person.text = text
             self._note_change(session.user)
 
@@ -132,6 +135,8 @@ class PresenceNews:
         person = self._people.get(user)
         if person is None:
             return GONE
+        if not person.states and not person.text:  # nearly everybody
+            return HERE if self._registry.sessions(user) else GONE
         states = [person.states.get(session, pb.Presence.ONLINE) for session in self._registry.sessions(user)]
         state = max(states, key=_ORDER.index, default=pb.Presence.OFFLINE)
         return Shown(state, person.text) if state else GONE
@@ -263,9 +268,11 @@ class PresenceNews:
                 self._note_change(user)
                 return 1
             person.told = self._best(user, elsewhere)
-            self._pair(user, friends, self._item(person))
+            if friends:
+                self._pair(user, friends, self._item(person))
         here = self._registry.sessions(user)
-        person.states = {session: state for session, state in person.states.items() if session in here}
+        if person.states:
+            person.states = {session: state for session, state in person.states.items() if session in here}
         if not here:
             del self._people[user]
         return 1 + len(friends) // FRIENDS_PER_LOOK
