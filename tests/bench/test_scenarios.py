@@ -7,10 +7,24 @@ import pytest
 from rockdove.bench.measuring import Conditions, run_scenario
 from rockdove.bench.scenarios import SCENARIOS
 from rockdove.bench.scenarios.chat import ChatPlan
+from rockdove.bench.scenarios.group import GroupPlan
+from rockdove.bench.scenarios.idle import IdlePlan
+from rockdove.bench.scenarios.latency import LatencyPlan
+from rockdove.bench.scenarios.mixed import MixedPlan
+from rockdove.bench.scenarios.offline import OfflinePlan
+from rockdove.bench.scenarios.storm import StormPlan
 from rockdove.bench.servers import OwnServers, Servers, StandIns
 from tests.bench.watcher import Steps
 
-PLANS = {"chat": ChatPlan(pairs=3, window=2, seconds=0.5, warm_up=0.1)}
+PLANS = {
+    "chat": ChatPlan(pairs=3, window=2, idle=3, seconds=0.5, warm_up=0.1),
+    "latency": LatencyPlan(pairs=3, rate=200, seconds=0.5, warm_up=0.1),
+    "group": GroupPlan(members=5, groups=2, talkers=2, window=2, seconds=0.5, warm_up=0.1),
+    "offline": OfflinePlan(pairs=3, messages=300, window=8),
+    "idle": IdlePlan(connections=10, heartbeat=0.2, seconds=0.5),
+    "storm": StormPlan(clients=10),
+    "mixed": MixedPlan(rate=200, pairs=10, members=4, goings=20, away=0.1, seconds=1, warm_up=0.1),
+}
 
 
 def run(name: str, servers: Servers) -> None:

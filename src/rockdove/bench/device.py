@@ -46,7 +46,9 @@ class Device(asyncio.Protocol):
         self.name = account.name
         self.inboxes: dict[str, Inbox] = {}
         self.resume_token = ""
-        self.heartbeats = 0  # answered
+        self.here = False  # logged in
+        self._pinged_ns = 0
+        self._since_ns = 0  # when it began to log in
         self._account = account
         self._address = address
         self._traffic = traffic
@@ -72,6 +74,7 @@ class Device(asyncio.Protocol):
         Raises BenchError when it cannot be done, Busy when the server wants it to be tried later.
         """
         loop = asyncio.get_running_loop()
+        self._since_ns = time.monotonic_ns()
         self._login, self._gone, self._leaving = loop.create_future(), loop.create_future(), False
         host, port = self._address
         try:
@@ -96,12 +99,13 @@ class Device(asyncio.Protocol):
         if answer.status != pb.STATUS_OK:
             raise BenchError("bench_no_login", user=self.name, reason=answer.reason)
         self.resume_token = answer.resume_token
+        self.here = True
         for message in self._unanswered:
             self._write(message.frame)
 
     async def leave(self) -> None:
         """Log out."""
-        self._leaving = True
+        self._leaving, self.here = True, False
         if self._transport:
             self._write(_GOODBYE)
             self.flush()
@@ -111,7 +115,7 @@ class Device(asyncio.Protocol):
 
     async def cut(self) -> None:
         """Lose the connection, as a phone does in a tunnel: the server is not told."""
-        self._leaving = True
+        self._leaving, self.here = True, False
         if self._transport:
             self._transport.abort()
         if self._gone:
@@ -126,7 +130,7 @@ class Device(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """From asyncio."""
-        self._transport = None
+        self._transport, self.here = None, False
         self._out.clear()
         if self._gone and not self._gone.done():
             self._gone.set_result(None)
@@ -138,11 +142,6 @@ class Device(asyncio.Protocol):
             answer.set_exception(ConnectionResetError())
         self._requests.clear()
 
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-        return self._transport is not None
-
     # ---------------------------------------------------------------- sending
 
     def send(self, flow: Flow, mark: texts.Mark) -> None:
@@ -150,23 +149,25 @@ class Device(asyncio.Protocol):
         self._seqid += 1
         frame = flow.template.frame(mark, self._seqid)
         self._unanswered.append(Unanswered(_SEQID.pack(self._seqid), flow, mark, frame))
-        if self._transport:
+        if self.here:
             self._write(frame)
+        self._traffic.sent.add(time.monotonic_ns() - mark.due_ns)
 
     def ping(self) -> None:
         """Say that it lives."""
-        self._write(_PING)
+        if self.here:
+            self._pinged_ns = time.monotonic_ns()
+            self._write(_PING)
 
     def tell(self, kind: pb.RequestType, payload: bytes) -> None:
         """A request whose answer matters only if it is an error."""
-        seqid = self._next_request()
-        self._write(codec.frame(pb.Command(version=1, request=pb.Request(type=kind, payload=payload, seqid=seqid))))
+        self._write(codec.frame(_request(kind, payload, self._next_request())))
 
     async def ask(self, kind: pb.RequestType, payload: bytes) -> pb.Response:
         """The answer to any request. Raises BenchError when it is an error, or none comes."""
         seqid = self._next_request()
         answer = self._requests[seqid] = asyncio.get_running_loop().create_future()
-        self._write(codec.frame(pb.Command(version=1, request=pb.Request(type=kind, payload=payload, seqid=seqid))))
+        self._write(codec.frame(_request(kind, payload, seqid)))
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
                 response: pb.Response = await answer
@@ -210,6 +211,8 @@ class Device(asyncio.Protocol):
         self._traffic.answered.add(now_ns - mark.due_ns)
         self.inboxes[flow.conversation].own(seq)
         flow.answered += 1
+        self._traffic.answers += 1
+        self._traffic.heard(flow)
         self._traffic.came(flow, mark.number)
 
     def _pushed(self, frame: bytes, now_ns: int) -> None:
@@ -231,7 +234,11 @@ class Device(asyncio.Protocol):
         elif inbox.pushed(seq):
             inbox.numbered(mark.flow, mark.number)
             traffic.deliveries += 1
-            traffic.received.add(now_ns - mark.due_ns)
+            if mark.due_ns >= self._since_ns:
+                traffic.received.add(now_ns - mark.due_ns)
+            else:
+                traffic.caught_up.add(now_ns - self._since_ns)
+            traffic.read(self, flow, seq)
             traffic.came(flow, mark.number)
 
     def _other(self, command: pb.Command) -> None:
@@ -241,7 +248,7 @@ class Device(asyncio.Protocol):
         elif command.HasField("response"):
             self._other_response(command.response)
         elif command.HasField("pong"):
-            self.heartbeats += 1
+            self._traffic.heartbeats.add(time.monotonic_ns() - self._pinged_ns)
         elif command.HasField("conack") and self._login and not self._login.done():
             self._login.set_result(command.conack)
 
@@ -273,3 +280,7 @@ class Device(asyncio.Protocol):
             self._take_answer(pb.Sent.FromString(response.payload).seq, time.monotonic_ns())
         elif not response.seqid & _NEVER_MESSAGES:
             self._traffic.faults[checking.DOUBLED] += 1  # nobody asked, or it was answered before
+
+
+def _request(kind: pb.RequestType, payload: bytes, seqid: int) -> pb.Command:
+    return pb.Command(version=1, request=pb.Request(type=kind, payload=payload, seqid=seqid))

@@ -45,6 +45,12 @@ class Relay:
             if device is not sender:
                 self.push(device, push)
 
+    def gather(self, asker: "Connection", group: pb.Group) -> None:
+        """Found a group, or let those who are here into it."""
+        members = self.groups.setdefault((group.create.id or group.invite.id).encode(), {asker: None})
+        here = (self.devices.get(name.encode()) for name in group.invite.users)
+        members.update((device, None) for device in here if device)
+
     def answer(self, device: "Connection", frame: bytes) -> None:
         """Tell a sender what became of his message."""
         self.write(device, frame)
@@ -116,9 +122,7 @@ class Connection(asyncio.Protocol):
             self._relay.write(self, codec.frame(pb.Command(version=1, pong=pb.Pong())))
         elif command.HasField("request"):
             if command.request.type == pb.GROUP:
-                group = pb.Group.FromString(command.request.payload)
-                name = group.create.id or group.join.id
-                self._relay.groups.setdefault(name.encode(), {})[self] = None
+                self._relay.gather(self, pb.Group.FromString(command.request.payload))
             self._relay.write(self, codec.response(command.request.seqid))
         elif command.HasField("disconnect") and self.transport:
             self.transport.close()

@@ -1,9 +1,8 @@
 """What one load process sends and gets: its flows, how long each message took, and what went wrong."""
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from rockdove.bench import checking, texts
 from rockdove.bench.checking import Faults
@@ -13,18 +12,23 @@ from rockdove.wire import im_pb2 as pb
 if TYPE_CHECKING:
     from rockdove.bench.device import Device
 
-_LOOK_SECONDS: Final = 0.01
-
 
 class Flow:
     """All that one device writes to one user or group. A message is complete when it was answered and all receivers have it."""
 
-    __slots__ = ("_open", "answered", "conversation", "number", "receivers", "refused", "sender", "sent", "template")
+    __slots__ = ("_open", "answered", "chat", "conversation", "number", "receivers", "refused", "sender", "sent", "template")
 
     def __init__(
-        self, number: int, sender: "Device", conversation: str, template: texts.Template, receivers: Sequence["Device"]
+        self,
+        number: int,
+        sender: "Device",
+        chat: pb.Chat,
+        conversation: str,
+        template: texts.Template,
+        receivers: Sequence["Device"],
     ) -> None:
         self.number = number
+        self.chat = chat
         self.sender = sender
         self.conversation = conversation
         self.template = template
@@ -61,7 +65,11 @@ class Flow:
 
 
 class Traffic:
-    """Shared by all devices of a process. `completed` is called with the flow of each message that is complete."""
+    """Shared by all devices of a process.
+
+    `heard` is called when a message was answered, `completed` when it is complete, and `read` for each that is received, with
+    its receiver and its seq.
+    """
 
     def __init__(self, tag: bytes, size: int) -> None:
         """`tag` marks the texts of this run, of `size` bytes each."""
@@ -69,19 +77,22 @@ class Traffic:
         self.size = size
         self.flows: list[Flow] = []
         self.faults: Faults = Faults()
-        self.completed: Callable[[Flow], None] = lambda _: None
+        self.heard: Callable[[Flow], None] = nothing
+        self.completed: Callable[[Flow], None] = nothing
+        self.read: Callable[[Device, Flow, int], None] = nothing
         self.messages = 0  # complete
         self.deliveries = 0
-        self.answered = Histogram()
-        self.received = Histogram()
+        self.answers = 0
         self.news = 0  # pushes that want no ack: receipts, presence
+        self.heartbeats = Histogram()
+        self.forget_times()
         self._unwritten: list[Device] = []
 
     def open_flow(self, sender: "Device", to: str, chat: pb.Chat, receivers: Sequence["Device"]) -> Flow:
         """A flow from this device to all `receivers`, which are those whom `to` names, a user or a group."""
         conversation = f"#{to}" if chat == pb.GROUP_CHAT else "/".join(sorted((sender.name, to)))
         template = texts.Template(self.tag, sender.name, to, chat, self.size)
-        flow = Flow(len(self.flows), sender, conversation, template, receivers)
+        flow = Flow(len(self.flows), sender, chat, conversation, template, receivers)
         self.flows.append(flow)
         for device in (sender, *receivers):
             device.open_inbox(conversation)
@@ -99,19 +110,19 @@ class Traffic:
 
     def forget_times(self) -> None:
         """What is measured begins now."""
+        self.sent = Histogram()  # how late the load itself was
         self.answered = Histogram()
         self.received = Histogram()
+        self.caught_up = Histogram()  # from a login to what was sent before it
 
-    async def settle(self, patience_seconds: float) -> None:
-        """Wait until all messages are complete, or for so long nothing came."""
-        seen, deadline = -1, 0.0
-        while any(flow.incomplete for flow in self.flows):
-            done = self.messages + self.deliveries
-            if done != seen:
-                seen, deadline = done, time.monotonic() + patience_seconds
-            if time.monotonic() > deadline:
-                return
-            await asyncio.sleep(_LOOK_SECONDS)
+    def times(self) -> dict[str, Histogram]:
+        """What was timed since then."""
+        return {"sent": self.sent, "answered": self.answered, "received": self.received, "caught_up": self.caught_up}
+
+    @property
+    def progress(self) -> int:
+        """Grows while anything comes."""
+        return self.answers + self.deliveries
 
     def check(self) -> None:
         """Count what never came. Everything has settled."""
@@ -134,3 +145,7 @@ class Traffic:
         devices, self._unwritten = self._unwritten, []
         for device in devices:
             device.flush()
+
+
+def nothing(*_: object) -> None:
+    """Nobody wants to know."""

@@ -3,8 +3,8 @@
 import asyncio
 import random
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from abc import ABC
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final
 
@@ -12,9 +12,12 @@ from rockdove.bench.accounts import Accounts
 from rockdove.bench.checking import Faults
 from rockdove.bench.device import Busy, Device
 from rockdove.bench.histogram import Histogram
+from rockdove.bench.pacing import Metronome
 from rockdove.bench.traffic import Traffic
+from rockdove.wire import im_pb2 as pb
 
 AT_ONCE: Final = 100  # logins under way in one process
+_LOOK_SECONDS: Final = 0.005
 _BUSY_SECONDS: Final = (0.1, 0.5)  # how long one waits whom the server told to come again
 
 
@@ -70,7 +73,7 @@ class Setting:
 class Scenario(ABC):
     """Does the part of one process. A subclass has a method for each step, which returns an Outcome."""
 
-    PLAN: ClassVar[type]  # a dataclass
+    PLAN: ClassVar[type]  # a dataclass, with `size` and `users`, the most connections that it opens
     STEPS: ClassVar[tuple[Step, ...]]
     FLOOR: ClassVar = True  # whether `rockdove.bench.floor` can do it
     plan: Any
@@ -81,19 +84,26 @@ class Scenario(ABC):
         self.traffic = Traffic(setting.tag, plan.size)
         self.devices: list[Device] = []
 
-    @classmethod
-    @abstractmethod
-    def users(cls, plan: Any) -> int:
-        """How many users a plan needs, which is also the most connections that it opens."""
-
     def device(self, number: int) -> Device:
         """A new device, of the user with this number."""
         device = Device(self.traffic, self.setting.accounts.account(number), self.setting.address)
         self.devices.append(device)
         return device
 
-    async def enter(self, devices: Iterable[Device], at_once: int = AT_ONCE, *, resume: bool = False) -> Outcome:
-        """Log all of them in; those whom the server sends away come again. Counts and times the logins."""
+    def pair_up(self, pairs: int) -> None:
+        """Devices and flows of this process's part of so many pairs: users 0 and 1, 2 and 3, …"""
+        for pair in self.setting.share.of(pairs):
+            one, other = self.device(pair * 2), self.device(pair * 2 + 1)
+            self.traffic.open_flow(one, other.name, pb.SINGLE, [other])
+            self.traffic.open_flow(other, one.name, pb.SINGLE, [one])
+
+    def metronome(self, per_second: float, beat: Callable[[int], None]) -> Metronome:
+        """One that does this process's part of so much a second."""
+        share = self.setting.share
+        return Metronome(per_second / share.processes, int(share.index / per_second * 1e9), beat)
+
+    async def enter(self, devices: Sequence[Device], at_once: int = AT_ONCE, *, resume: bool = False) -> Outcome:
+        """Log all of them in, so many at once. Counts and times the logins."""
         gate = asyncio.Semaphore(at_once)
         outcome = Outcome(times={"login": Histogram()})
         began = time.monotonic_ns()
@@ -101,12 +111,7 @@ class Scenario(ABC):
         async def come(device: Device) -> None:
             async with gate:
                 since = time.monotonic_ns()
-                while True:
-                    try:
-                        await device.log_in(device.resume_token if resume else None)
-                        break
-                    except Busy:
-                        await asyncio.sleep(random.uniform(*_BUSY_SECONDS))  # noqa: S311
+                await self.come(device, resume=resume)
                 now = time.monotonic_ns()
                 outcome.times["login"].add(now - since)
                 outcome.curve.append((now - began) / 1e9)
@@ -118,13 +123,32 @@ class Scenario(ABC):
                 logins.create_task(come(device))
         return outcome
 
+    async def come(self, device: Device, *, resume: bool) -> None:
+        """Log one in; one whom the server sends away comes again. Raises BenchError."""
+        while True:
+            try:
+                await device.log_in(device.resume_token if resume else None)
+                return
+            except Busy:
+                await asyncio.sleep(random.uniform(*_BUSY_SECONDS))  # noqa: S311
+
+    async def patiently(self, done: Callable[[], bool]) -> None:
+        """Wait until it is done, or nothing has come for as long as the setting says."""
+        seen, deadline = -1, 0.0
+        while not done():
+            if self.traffic.progress != seen:
+                seen, deadline = self.traffic.progress, time.monotonic() + self.setting.patience_seconds
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def check(self) -> Outcome:
         """The last step: wait for what is on its way, and count what never came. Then everybody leaves."""
-        await self.traffic.settle(self.setting.patience_seconds)
+        await self.patiently(lambda: not any(flow.incomplete for flow in self.traffic.flows))
         self.traffic.check()
         await asyncio.gather(*(device.leave() for device in self.devices))
         return Outcome()
 
 
-LOG_IN: Final = Step("log_in", total="logins")
+LOG_IN: Final = Step("log_in", total="users")
 CHECK: Final = Step("check")
