@@ -1,6 +1,7 @@
 """A server that does one thing wrong, once: `python -m tests.bench.faulty FAULT`."""
 
 import sys
+import time
 
 import uvloop
 
@@ -8,6 +9,7 @@ from rockdove.bench.floor import Connection, Relay, serve
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 
+STALL_SECONDS = 0.5
 WHEN = 50  # so many pushes, or answers, are right before
 
 
@@ -20,6 +22,8 @@ class FaultyRelay(Relay):
 
     def push(self, device: Connection, frame: bytes) -> None:
         self._pushes += 1
+        if self._fault == "stall" and self._pushes == WHEN:
+            time.sleep(STALL_SECONDS)
         if self._held and self._held[0] is device:
             super().push(device, frame)
             frame, self._held = self._held[1], None

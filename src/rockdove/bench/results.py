@@ -2,7 +2,7 @@
 
 import statistics
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple
 
 from rockdove.bench.checking import FAULTS
@@ -10,6 +10,7 @@ from rockdove.bench.machine import Machine
 from rockdove.bench.measuring import Measured, Run
 
 PERCENTILES: Final = (50.0, 90.0, 99.0, 99.9)
+_TIMES: Final = {"seconds", "warm_up"}
 FORMAT: Final = 1  # of the JSON
 
 
@@ -34,6 +35,18 @@ class Result:
     plan: Any
     runs: Sequence[Run]
     floor: Sequence[Run] = ()
+
+    @property
+    def label(self) -> str:
+        """The scenario, and in what its plan is not the default."""
+        changed = {each.name: getattr(self.plan, each.name) for each in fields(self.plan) if each.name not in _TIMES}
+        told = [f"{name}={value:g}" for name, value in changed.items() if value != getattr(type(self.plan)(), name)]
+        return " ".join([self.scenario, *told])
+
+    @property
+    def file_name(self) -> str:
+        """The same, as a part of a file's name."""
+        return self.label.replace(" ", "-").replace("=", "-").replace("_", "-")
 
     @property
     def good(self) -> bool:

@@ -46,6 +46,11 @@ def describe_results(results: Sequence[Result], texts: Texts) -> list[str]:
     return lines
 
 
+def step_name(step: Measured, texts: Texts) -> str:
+    """What was done, and in what it is counted."""
+    return f"{texts['step_' + step.step]} ({texts['unit_' + step.unit]})"
+
+
 def _rows(result: Result, texts: Texts) -> Iterator[list[str]]:
     """One row for each thing that was timed, the first with the other figures."""
     title = f"{result.scenario} {_plan(result.plan)}"
@@ -53,7 +58,7 @@ def _rows(result: Result, texts: Texts) -> Iterator[list[str]]:
     for index, runs in enumerate(result.steps):
         over = result.over_floor(index)
         figures = [
-            f"  {texts['unit_' + runs[0].unit]}",
+            f"  {step_name(runs[0], texts)}",
             _figure(figure(runs, lambda run: run.per_second), 0),
             _figure(figure(runs, lambda run: run.server_cpu_us), 1),
             f"{over:.1f} ×" if over else "",
@@ -84,10 +89,10 @@ def _figure(found: Spread | None, digits: int) -> str:
 
 def _verdict(result: Result, texts: Texts) -> str:
     if result.good:
-        return texts["good"].format(scenario=result.scenario)
+        return texts["good"].format(scenario=result.label)
     wrong = {kind: count for kind, count in result.faults().items() if count}
     told = texts["comma"].join(texts[f"fault_{kind}"].format(count=count) for kind, count in wrong.items())
-    return texts["failed"].format(scenario=result.scenario, faults=told or texts["nothing_done"])
+    return texts["failed"].format(scenario=result.label, faults=told or texts["nothing_done"])
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -41,6 +41,12 @@ TEXTS: Final = {
     "time_answered": "answered",
     "time_received": "received",
     "floor": "floor",
+    # the plots
+    "plot_cpu": "CPU of the server, in µs for each",
+    "plot_percent": "percent that took no longer",
+    "plot_ms": "ms",
+    "plot_seconds": "seconds",
+    "plot_done": "done",
     # what is said below
     "comma": ", ",
     "good": "{scenario}: nothing was lost, doubled, altered or out of order",

@@ -41,6 +41,12 @@ TEXTS: Final = {
     "time_answered": "已应答",
     "time_received": "已收到",
     "floor": "下限",
+    # the plots
+    "plot_cpu": "服务器 CPU，每个的 µs",
+    "plot_percent": "用时不超过者的百分比",
+    "plot_ms": "毫秒",
+    "plot_seconds": "秒",
+    "plot_done": "已完成",
     # what is said below
     "comma": "，",
     "good": "{scenario}：没有丢失、重复、篡改或乱序",

@@ -17,7 +17,17 @@ bench = typer.Typer(
     help="Measure a server, and check that it loses, doubles and reorders nothing.", rich_markup_mode=None, add_completion=False
 )
 
-SUITE: Final[Sequence[tuple[str, dict[str, Any]]]] = (("chat", {"seconds": 3.0}), ("chat", {"window": 1, "seconds": 3.0}))
+# Without a scenario: a minute or so.
+SUITE: Final[Sequence[tuple[str, dict[str, Any]]]] = (
+    ("chat", {"seconds": 3.0}),
+    ("chat", {"window": 1, "seconds": 3.0}),
+    ("latency", {"seconds": 5.0}),
+    ("group", {"seconds": 3.0}),
+    ("offline", {}),
+    ("idle", {"connections": 1000, "heartbeat": 2.0, "seconds": 3.0}),
+    ("storm", {"clients": 500}),
+    ("mixed", {"seconds": 5.0}),
+)
 
 
 def _measure(plans: Sequence[tuple[str, Any]], options: SharedOptions) -> int:

@@ -10,6 +10,7 @@ from rockdove.bench.accounts import Accounts, ListedAccounts, TokenAccounts
 from rockdove.bench.limits import check_open_files
 from rockdove.bench.machine import Machine, look
 from rockdove.bench.measuring import Conditions, Run, run_scenario
+from rockdove.bench.plots import plots
 from rockdove.bench.results import Result, as_json
 from rockdove.bench.scenarios import SCENARIOS
 from rockdove.bench.servers import OwnServers, RunningServer, Servers, StandIns, Target
@@ -114,6 +115,8 @@ class Session:
             print(text)
         elif self._options.json:
             self._options.json.write_text(text + "\n", encoding="utf-8")
+        for name, picture in plots(results, self._texts).items():
+            (self._options.out / name).write_text(picture, encoding="utf-8")
         self._say([self._texts["written"].format(report=report)])
 
 
