@@ -151,7 +151,8 @@ class Device(asyncio.Protocol):
         self._unanswered.append(Unanswered(_SEQID.pack(self._seqid), flow, mark, frame))
         if self.here:
             self._write(frame)
-        self._traffic.sent.add(time.monotonic_ns() - mark.due_ns)
+        if self._traffic.paced:
+            self._traffic.sent.add(time.monotonic_ns() - mark.due_ns)
 
     def ping(self) -> None:
         """Say that it lives."""
@@ -208,7 +209,8 @@ class Device(asyncio.Protocol):
 
     def _take_answer(self, seq: int, now_ns: int) -> None:
         _, flow, mark, _ = self._unanswered.popleft()
-        self._traffic.answered.add(now_ns - mark.due_ns)
+        if mark.due_ns >= self._since_ns:  # else it was the sender who was away
+            self._traffic.answered.add(now_ns - mark.due_ns)
         self.inboxes[flow.conversation].own(seq)
         flow.answered += 1
         self._traffic.answers += 1

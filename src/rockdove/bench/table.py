@@ -36,10 +36,11 @@ def describe_machine(machine: Machine, texts: Texts) -> list[str]:
 
 def describe_results(results: Sequence[Result], texts: Texts) -> list[str]:
     """The table, and below it what has to be said about it."""
-    head = [texts[key] for key in ("what", "per_second", "cpu", "over_floor", "load")]
+    head = [texts[key] for key in ("what", "per_second", "cpu", "over_floor", "memory", "load")]
     head += [texts["times"], "p50", "p90", "p99", "p99.9", texts["max"]]
     rows = [row for result in results for row in _rows(result, texts)]
     lines = [*_aligned([head, *rows]), "", *(_verdict(result, texts) for result in results)]
+    lines += [line for result in results for line in _connections(result, texts)]
     busy = max((step.load_cpu for result in results for run in result.runs for step in run.steps), default=0)
     if busy > _BUSY:
         lines.append(texts["busy"].format(percent=f"{busy * 100:.0f}"))
@@ -62,6 +63,7 @@ def _rows(result: Result, texts: Texts) -> Iterator[list[str]]:
             _figure(figure(runs, lambda run: run.per_second), 0),
             _figure(figure(runs, lambda run: run.server_cpu_us), 1),
             f"{over:.1f} ×" if over else "",
+            _figure(figure(runs, lambda run: (run.server_rss_after or 0) / 2**20), 0),
             _figure(figure(runs, lambda run: run.load_cpu * 100), 0),
         ]
         timed = [[texts[f"time_{what}"], *_times(runs, what)] for what in runs[0].times]
@@ -93,6 +95,15 @@ def _verdict(result: Result, texts: Texts) -> str:
     wrong = {kind: count for kind, count in result.faults().items() if count}
     told = texts["comma"].join(texts[f"fault_{kind}"].format(count=count) for kind, count in wrong.items())
     return texts["failed"].format(scenario=result.label, faults=told or texts["nothing_done"])
+
+
+def _connections(result: Result, texts: Texts) -> Iterator[str]:
+    """What one connection takes, where people did nothing but log in."""
+    for runs in result.steps:
+        grown = figure(runs, lambda run: run.rss_growth)
+        if runs[0].step == "log_in" and grown:
+            kibibytes = Spread(*(each / 1024 for each in grown))
+            yield texts["connection"].format(scenario=result.label, kibibytes=_figure(kibibytes, 1))
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -82,6 +82,7 @@ class Traffic:
         self.read: Callable[[Device, Flow, int], None] = nothing
         self.messages = 0  # complete
         self.deliveries = 0
+        self.paced = False  # whether messages are due at times of their own
         self.answers = 0
         self.news = 0  # pushes that want no ack: receipts, presence
         self.heartbeats = Histogram()

@@ -24,6 +24,7 @@ TEXTS: Final = {
     "per_second": "每秒",
     "cpu": "服务器 CPU µs",
     "over_floor": "比下限",
+    "memory": "MiB",
     "load": "负载 CPU %",
     "times": "毫秒至",
     "p50": "p50",
@@ -61,6 +62,7 @@ TEXTS: Final = {
     "fault_refused": "被拒绝 {count}",
     "fault_unanswered": "未应答 {count}",
     "fault_cut": "被服务器断开的连接 {count}",
+    "connection": "{scenario}：每个连接占用服务器内存 {kibibytes} KiB",
     "busy": "注意：有一个负载进程的 CPU 占用达 {percent} %：消息的用时也受它影响",
     "written": "报告：{report}",
     # errors

@@ -36,6 +36,7 @@ class Latency(Talking):
 
     def __init__(self, plan: LatencyPlan, setting: Setting) -> None:
         super().__init__(plan, setting)
+        self.traffic.paced = True
         self._lot = random.Random(_SEED + setting.share.index)  # noqa: S311
         self._metronome: Metronome | None = None
 

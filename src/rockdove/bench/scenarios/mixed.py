@@ -50,6 +50,7 @@ class Mixed(Talking):
 
     def __init__(self, plan: MixedPlan, setting: Setting) -> None:
         super().__init__(plan, setting)
+        self.traffic.paced = True
         self._lot = random.Random(_SEED + setting.share.index)  # noqa: S311
         self._metronomes: list[Metronome] = []
         self._pairs: list[Flow] = []
