@@ -14,7 +14,7 @@ def test_a_scenario_prints_a_table_and_writes_a_report(tmp_path: Path) -> None:
     result = rockdove_process("bench", "chat", *SMALL, "--out", tmp_path, "--lang", "en", "--repeat", "2")
     assert result.code == 0, result.error
     assert result.error.splitlines() == ["chat 1/2", "chat 2/2"]
-    assert "chat: nothing was lost, doubled, altered or out of order" in result.out
+    assert "chat pairs=2 window=2: nothing was lost, doubled, altered or out of order" in result.out
     assert f"report: {tmp_path}/report.json" in result.out
     report = json.loads((tmp_path / "report.json").read_text())
     (chat,) = report["scenarios"]

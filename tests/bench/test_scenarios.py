@@ -15,6 +15,7 @@ from rockdove.bench.scenarios.offline import OfflinePlan
 from rockdove.bench.scenarios.storm import StormPlan
 from rockdove.bench.servers import OwnServers, Servers, StandIns
 from tests.bench.watcher import Steps
+from tests.engines.postgres import PostgresServer
 
 PLANS = {
     "chat": ChatPlan(pairs=3, window=2, idle=3, seconds=0.5, warm_up=0.1),
@@ -47,3 +48,7 @@ def test_a_server_of_its_own_does_what_was_promised(tmp_path: Path, name: str) -
 @pytest.mark.parametrize("name", [name for name, scenario in SCENARIOS.items() if scenario.FLOOR])
 def test_the_floor_does_it_too(tmp_path: Path, name: str) -> None:
     run(name, StandIns(tmp_path))
+
+
+def test_the_server_may_be_on_a_database(tmp_path: Path, postgres: PostgresServer, database: str) -> None:
+    run("mixed", OwnServers(tmp_path, database, (postgres.pid,)))

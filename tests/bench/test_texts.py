@@ -1,6 +1,6 @@
 """What is sent and how it is read again: held against the codec of the package."""
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rockdove.bench.texts import SMALLEST, Mark, Template, read_mark, read_sent, read_seq
@@ -33,6 +33,7 @@ def pushed(body: bytes, sender: str, msgid: int, seq: int) -> bytes:
     return unframed(frame)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
 @given(MARKS, IDS, IDS, SEQS, CHATS, st.integers(SMALLEST, 9000))
 def test_what_is_sent_is_read_from_the_push(mark: Mark, seqid: int, msgid: int, seq: int, chat: pb.Chat, size: int) -> None:
     one = template(chat, size)

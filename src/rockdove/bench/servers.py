@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,12 +72,11 @@ class OwnServers:
     def serve(self, tag: str) -> Iterator[Target]:
         """Each run has a tenant of its own."""
         with TemporaryDirectory(prefix="data-", dir=self.directory) as data:
-            place = ["--store", self.store] if self.store else ["--data", data]
-            _rockdove("tenant", "add", _ORG, tag, *place)
-            secret = _rockdove("tenant", "token", _ORG, tag, "--secret", *place).strip()
-            command = ["rockdove", "serve", "--tcp", "127.0.0.1:0", "--http", "off", "--data", data]
-            command += ["--store", self.store] if self.store else []
-            with Process(command, self.directory / "server.log") as process:
+            place = {"ROCKDOVE_STORE": self.store} if self.store else {"ROCKDOVE_DATA": data}  # a store holds a password
+            _rockdove(place, "tenant", "add", _ORG, tag)
+            secret = _rockdove(place, "tenant", "token", _ORG, tag, "--secret").strip()
+            command = ["rockdove", "serve", "--tcp", "127.0.0.1:0", "--http", "off"]
+            with Process(command, self.directory / "server.log", place) as process:
                 accounts = TokenAccounts(_ORG, tag, secret, f"{_PREFIX}-{tag}")
                 yield Target((_LOOPBACK, process.port), accounts, (process.pid, *self.pids))
 
@@ -99,7 +98,9 @@ class StandIns:
 class Process:
     """A Python module that serves, as a process of its own: `listening` in its log says where."""
 
-    def __init__(self, command: Sequence[str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], log: Path, settings: Mapping[str, str] | None = None) -> None:
+        """`settings` are those of a server, as in its environment."""
+        self._environment = _environment(settings or {})
         self._command = [sys.executable, "-m", *command]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -108,7 +109,7 @@ class Process:
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603
-                self._command, stdin=subprocess.DEVNULL, stderr=log, env=_environment(), start_new_session=True
+                self._command, stdin=subprocess.DEVNULL, stderr=log, env=self._environment, start_new_session=True
             )
         deadline = time.monotonic() + _START_SECONDS
         while not self.port:
@@ -135,17 +136,17 @@ class Process:
                 self._process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """That of this process, but nothing that configures a server: what is measured is what the command line says."""
+def _environment(settings: Mapping[str, str]) -> dict[str, str]:
+    """That of this process, but nothing that configures a server except these: what is measured is what the command line says."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROCKDOVE_")}
-    return kept | {"ROCKDOVE_LOG_FORMAT": "json"}
+    return {**kept, "ROCKDOVE_LOG_FORMAT": "json", **settings}
 
 
-def _rockdove(*arguments: str) -> str:
+def _rockdove(settings: Mapping[str, str], *arguments: str) -> str:
     """What this command prints. Raises BenchError."""
     command = [sys.executable, "-m", "rockdove", *arguments]
     done = subprocess.run(  # noqa: S603
-        command, env=_environment(), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, env=_environment(settings), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
     )
     if done.returncode:
         raise BenchError("bench_no_tenant", reason=done.stderr.strip().removeprefix("rockdove: "))
