@@ -137,7 +137,7 @@ class Process:
 
 
 def _environment(settings: Mapping[str, str]) -> dict[str, str]:
-    """That of this process, but nothing that configures a server except these: what is measured is what the command line says."""
+    """That of this process, without what configures a server, and with these settings."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("ROCKDOVE_")}
     return {**kept, "ROCKDOVE_LOG_FORMAT": "json", **settings}
 
