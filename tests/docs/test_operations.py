@@ -154,7 +154,7 @@ def test_every_metric_is_documented_with_its_labels(tmp_path: Path) -> None:
     with closing(VirtualWorld(make_storage("memory", tmp_path))) as world:
         world.connect().login("alice")
         listener: Any = SimpleNamespace(connections=set(), refused=0, headers_refused=0)
-        pulse: Any = SimpleNamespace(lag=Histogram(SECONDS))
+        pulse: Any = SimpleNamespace(lag=Histogram(SECONDS), worst_seconds=0.0)
         text = Metrics(world.node, {"tcp": listener}, pulse).text().decode()
     told = set()
     for family in text_string_to_metric_families(text):

@@ -105,7 +105,8 @@ class _Server:
             if bus is not None:
                 await bus.start()
                 stack.push_async_callback(bus.stop)
-            http = await self._listen(node)
+            pulse = Pulse(lambda: node.neighbours.beats, self._log)
+            http = await self._listen(node, pulse)
             node.start()
             gc.freeze()
             gc.set_threshold(*GARBAGE_THRESHOLDS)
@@ -133,11 +134,10 @@ class _Server:
 
     # -- listening
 
-    async def _listen(self, node: Node) -> HttpServer | None:
+    async def _listen(self, node: Node, pulse: Pulse) -> HttpServer | None:
         config = self._config
         http = None
         if config.http is not None:
-            pulse = Pulse(lambda: node.neighbours.beats)
             metrics = Metrics(node, self._listeners, pulse)
             http = HttpServer(health_app(lambda: self._unready(node, pulse), metrics.text), *config.http)
             await self._start("http", config.http, http.start())

@@ -40,6 +40,7 @@ class Metrics(Collector):
         yield from self._of_the_store()
         yield from self._of_other_nodes()
         yield _histogram("loop_lag_seconds", "How much too late timers of the event loop come.", self._pulse.lag)
+        yield _gauge("loop_lag_worst_seconds", "The worst of the last minute.", self._pulse.worst_seconds)
 
     def _of_connections(self) -> Iterator[Metric]:
         node, listeners = self._node, self._listeners

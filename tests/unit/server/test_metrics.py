@@ -23,7 +23,7 @@ class Watched:
     def __init__(self, world: VirtualWorld) -> None:
         self.world = world
         self.listener = SimpleNamespace(connections=set(), refused=0, headers_refused=0)
-        self.pulse = SimpleNamespace(lag=Histogram(SECONDS))
+        self.pulse = SimpleNamespace(lag=Histogram(SECONDS), worst_seconds=0.25)
         self._metrics = Metrics(world.node, {"tcp": self.listener}, self.pulse)  # type: ignore[dict-item, arg-type]
 
     def samples(self) -> dict[tuple[str, str], float]:
@@ -129,6 +129,7 @@ def test_the_lag_of_the_loop_is_a_histogram(watched: Watched) -> None:
     assert watched["loop_lag_seconds_count"] == watched["loop_lag_seconds_bucket", "+Inf"] == 4
     assert watched["loop_lag_seconds_bucket", "0.0005"] == 1
     assert watched["loop_lag_seconds_bucket", "10.0"] == 3
+    assert watched["loop_lag_worst_seconds"] == 0.25
 
 
 def test_the_process_tells_what_it_takes(watched: Watched) -> None:
