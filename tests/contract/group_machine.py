@@ -385,6 +385,9 @@ async def compare_view(view: View, model: GroupModel) -> None:
         for user in model.names:
             assert await view.member(conversation, user) == present.get(user)
             assert await view.join_request(conversation, user) == model.join_requests.get((conversation, user))
+        some = [*list(model.names)[::2], max(model.names) + 1]
+        assert await view.members_among(conversation, some) == {user: present[user] for user in some if user in present}
+        assert set(await view.askers_among(conversation, some)) == {u for u in some if (conversation, u) in model.join_requests}
     for conversation, log in model.logs.items():
         assert await view.last_seq(conversation) == log.last_seq
         for user in model.names:

@@ -136,6 +136,16 @@ def test_a_user_is_found_by_name_and_id_in_its_tenant_only(accounts: Accounts) -
     assert run(accounts.user_by_id(alice.id + 1)) is None
 
 
+def test_users_are_found_by_many_names_removed_ones_included(accounts: Accounts) -> None:
+    other = add_tenant(accounts, "acme", "shop")
+    alice, bob, _ = add_user(accounts, "alice"), add_user(accounts, "bob"), add_user(accounts, "carol")
+    add_user(accounts, "alice", other.id)
+    run(accounts.set_user(bob.id, state=UserState.REMOVED))
+    found = {user.name: user for user in run(accounts.users_named(1, ["alice", "bob", "alice", "nobody", 'a"b']))}
+    assert found == {"alice": alice, "bob": run(accounts.user_by_id(bob.id))}
+    assert list(run(accounts.users_named(1, []))) == []
+
+
 def test_the_same_name_in_two_tenants_is_two_users(accounts: Accounts) -> None:
     other = add_tenant(accounts, "acme", "shop")
     assert add_user(accounts, "alice").id != add_user(accounts, "alice", other.id).id

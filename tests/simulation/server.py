@@ -1,10 +1,13 @@
 """One place for a node: there it lives, is killed, freezes, and comes again."""
 
 import traceback
+from collections.abc import Callable
+from itertools import accumulate, repeat
 from random import Random
 from typing import TYPE_CHECKING, Final
 
 from rockdove.bus.local import LocalBus
+from rockdove.core.commit import STRETCH_SECONDS
 from rockdove.core.errors import StoreFailed
 from rockdove.core.node import Node
 from rockdove.core.records import Draft
@@ -55,6 +58,7 @@ class Server:
             self._nodes,
             self._bus,
         )
+        node.commit.figures.clock = _uneven(Random(f"{self._name} {world.clock.now_us}"))
         node.commit.on_failure(self._disk_failed)
         self._lose_pushes(node)
         node.start()
@@ -153,3 +157,9 @@ class Server:
         for connection in self._connections:
             connection.be_lucky()
             connection.go_on_reading()
+
+
+def _uneven(random: Random) -> Callable[[], float]:
+    """A clock by which some stretches of a turn take too long: they end early."""
+    steps = (random.choice([0.0, 0.0, 2 * STRETCH_SECONDS]) for _ in repeat(None))
+    return accumulate(steps).__next__

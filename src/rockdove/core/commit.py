@@ -5,7 +5,8 @@ commits at once, and a busy one in large batches, without a timer. At the end ev
 something to say is written to once.
 """
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.window import Stream
@@ -13,13 +14,15 @@ from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
-from rockdove.core.records import Batch, Change, Draft
+from rockdove.core.records import GROUPS_END, Batch, Change, Draft
 
 if TYPE_CHECKING:
     from rockdove.core.delivery.outbound import Outbound
 
 CURSOR_DELAY_MS: Final = 50  # how long an ack may wait for company; a crash in between costs a second push
 RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that could not take them
+STRETCH_SECONDS: Final = 0.005  # of telling a large group, and of reading backlogs: then the loop turns before it goes on
+FLUSHES: Final = 2_000  # connections written to in one turn, in some 10 ms
 
 
 class GroupCommit:
@@ -45,7 +48,8 @@ class GroupCommit:
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
         self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
         self._began = 0.0  # the commit that is under way
-        self._touched: list[Outbound] = []
+        self._news: Iterator[None] | None = None  # of it, once it is durable: what is still to be told
+        self._touched: deque[Outbound] = deque()
         self.on_message: Callable[[Draft, int], None] = _unset  # durable, or refused: answer and fan out
         self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
@@ -55,7 +59,7 @@ class GroupCommit:
     @property
     def under_way(self) -> bool:
         """Whether a batch is with the store."""
-        return self._committing is not None
+        return self._committing is not None and self._news is None
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
@@ -112,6 +116,8 @@ class GroupCommit:
     # -- the end of a turn
 
     def _end_turn(self) -> None:
+        if self._news is not None:
+            self._tell_on(self._news)
         if self._committing is None and not self._failed:
             self._commit()
         self._flush()
@@ -122,7 +128,7 @@ class GroupCommit:
         if self._failed:
             return
         cursors = self._acked and self._cursors_now
-        if self._touched or (self._committing is None and (self._batch or self._then or cursors)):
+        if self._touched or self._news is not None or (self._committing is None and (self._batch or self._then or cursors)):
             self.arm()
 
     def _commit(self) -> None:
@@ -146,7 +152,7 @@ class GroupCommit:
         try:
             self._store.commit(batch, self._done)
         except Exception as error:
-            if self._committing is None:
+            if self._committing is None or self._news is not None:
                 raise  # the store has done its part
             self._log.exception("commit_failed", messages=len(batch.messages))
             self._done(error)
@@ -154,29 +160,44 @@ class GroupCommit:
     def _done(self, error: Exception | None) -> None:
         assert self._committing is not None
         batch, then, acked = self._committing
-        self._committing = None
         if error is None:
             if self.unavailable and batch:
                 self.unavailable = False
                 self._log.info("store_available")
-            self._settle(batch, acked)
-        elif isinstance(error, StoreUnavailable):
-            self._put_back(batch, acked, error)
+            self._count(batch, acked)
+            self._tell_on(self._telling(batch, then, acked))
         else:
-            self.stop()
-            self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
-            return
-        for call in then:
-            self._tell(call, error)
+            self._committing = None
+            if isinstance(error, StoreUnavailable):
+                self._put_back(batch, acked, error)
+                for call in then:
+                    self._tell(call, error)
+            else:
+                self.stop()
+                self.on_failure(error if isinstance(error, StoreFailed) else StoreFailed(str(error)))
         self._rearm()
 
-    def _settle(self, batch: Batch, acked: dict[Stream, None]) -> None:
-        on_message, now_ms = self.on_message, self._scheduler.now_ms()
+    def _count(self, batch: Batch, acked: dict[Stream, None]) -> None:
         self.stored += len(batch.messages)
         if batch:
             self.figures.commit_seconds.add(self.figures.clock() - self._began)
             self.figures.commit_messages.add(len(batch.messages) + len(batch.changes))
             self.figures.cursors += len(acked)
+
+    def _tell_on(self, news: Iterator[None]) -> None:
+        """Tell of what is durable, as much as this turn has time for. Until all is told nothing more is committed."""
+        self._news = news
+        until = self.figures.clock() + STRETCH_SECONDS
+        for _ in news:
+            if self.figures.clock() > until:
+                return
+        self._news = self._committing = None
+
+    def _telling(
+        self, batch: Batch, then: list[Callable[[Exception | None], None]], acked: dict[Stream, None]
+    ) -> Iterator[None]:
+        """Tell everybody, with pauses after what may concern thousands."""
+        on_message, now_ms = self.on_message, self._scheduler.now_ms()
         for messages, change in batch.steps():
             for draft in messages:
                 try:
@@ -184,10 +205,15 @@ class GroupCommit:
                 except Exception:
                     # The message is durable; the next heartbeat brings it to whomever this fault has left out.
                     self._log.exception("delivery_failed", msgid=draft.msgid)
+                if draft.conversation < GROUPS_END:
+                    yield
             if change is not None:
                 self._tell(self.on_change, change, now_ms)
+                yield
         for stream in acked:
             self._tell(self.on_acked, stream)
+        for call in then:
+            self._tell(call, None)
 
     def _tell(self, call: Callable[..., None], *news: object) -> None:
         """A fault with one session costs no other its answer, and does not stop the turns."""
@@ -223,10 +249,18 @@ class GroupCommit:
         self.write_cursors()
 
     def _flush(self) -> None:
-        while self._touched:
-            touched, self._touched = self._touched, []
-            for outbound in touched:
+        """Write to each connection once, and carry its backlog on; in the next turn where there is too much of it."""
+        touched, clock = self._touched, self.figures.clock
+        until = clock() + STRETCH_SECONDS
+        late = False
+        for _ in range(min(len(touched), FLUSHES)):
+            outbound = touched.popleft()
+            if late and outbound.backlog.owed:  # nobody's answer waits for what others are owed
+                self._tell(outbound.write_out)
+                touched.append(outbound)
+            else:
                 self._tell(outbound.flush)
+                late = clock() > until
 
 
 def _unset(*_: object) -> None:

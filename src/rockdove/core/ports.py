@@ -61,11 +61,20 @@ class View(Protocol):
     async def member(self, conversation: int, user: int) -> Member | None:
         """The user as a present member; None for others, and in a dissolved group."""
 
+    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+        """Those of `users` that `member` would find, by user."""
+
     async def join_request(self, conversation: int, user: int) -> JoinRequest | None:
         """What waits for an admin's answer."""
 
+    async def askers_among(self, conversation: int, users: Collection[int]) -> Collection[int]:
+        """Those of `users` for whom there is a `join_request`."""
+
     async def contact(self, user: int, peer: int) -> Contact:
         """How `user` sees `peer`; one of version 0 if nothing was ever stored."""
+
+    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
+        """`contact` of many (user, peer) pairs at once."""
 
     async def contact_version(self, user: int) -> int:
         """The highest version in the user's list, 0 if it is empty."""
@@ -191,9 +200,6 @@ class Store(View, Protocol):
     async def contacts(self, user: int, since: int, limit: int) -> Sequence[tuple[str, Contact]]:
         """The user's contacts with a version above `since`, by version, with the names of the others."""
 
-    async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
-        """`contact` of many (user, peer) pairs at once."""
-
     async def friends(self, user: int) -> Sequence[int]:
         """Who is FRIEND in the user's list, and not blocked there."""
 
@@ -245,6 +251,9 @@ class Accounts(Protocol):
 
     async def user(self, tenant: int, name: str) -> User | None:
         """The user of that name, removed ones included."""
+
+    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
+        """The users of these names, in any order, removed ones included. Who does not exist is left out."""
 
     async def user_by_id(self, user: int) -> User | None:
         """The user with that id, removed ones included."""

@@ -66,8 +66,12 @@ class Fanout:
         record: bytes,
         group_version: int,
         now_ms: int,
+        but: Collection[int] = (),
     ) -> None:
-        """Push a stored message to the sessions of this node; the frame is built once. `sender` and `device` are ids."""
+        """Push a stored message to the sessions of this node; the frame is built once. `sender` and `device` are ids.
+
+        In a group, to all `but` these users.
+        """
         registry = self._registry
         if conversation < GROUPS_END:
             here = registry.group(conversation)
@@ -77,6 +81,8 @@ class Fanout:
                 return
             frame = codec.push(record, msgid)
             for inbox in here:
+                if but and inbox.user in but:
+                    continue
                 for session in inbox.sessions:
                     session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
             return
@@ -125,12 +131,13 @@ class Fanout:
         registry = self._registry
         if not registry.advance(conversation, version):
             self._news_missed(conversation)
-        for user in joined:
+        newcomers = {user for user in joined if registry.sessions(user)}
+        for user in newcomers:
             self.look_again(user, conversation)  # of whom we know as a member, we may have missed that he had gone
             if registry.joined(user, conversation, version):
                 self.on_joined(user, conversation)
-        for notice in notices:
-            self.push(conversation, notice.seq, notice.msgid, 0, 0, notice.record, version, now_ms)
+        for notice in notices:  # newcomers read them: the whole log is new to them
+            self.push(conversation, notice.seq, notice.msgid, 0, 0, notice.record, version, now_ms, but=newcomers)
         for user in parted:
             if registry.overtaken(conversation, version):
                 self.on_unknown(conversation)  # he may have come back since

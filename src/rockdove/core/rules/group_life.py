@@ -7,7 +7,7 @@ from rockdove.core.errors import Refusal, denied
 from rockdove.core.ports import View
 from rockdove.core.records import Effect, Group, GroupPolicy, Member, PutGroup, PutMember, Role, Tenant
 from rockdove.core.rules.group import Person, check_room, notice, notices, notices_for
-from rockdove.core.rules.posting import check_reach, no_group, not_member
+from rockdove.core.rules.posting import check_reach_of_all, no_group, not_member
 from rockdove.wire import im_pb2 as pb
 
 
@@ -51,8 +51,7 @@ class CreateGroup:
             policy=self._policy,
         )
         check_room(group, 1 + len(self._members), self._group_max_members)
-        for person in self._members:
-            await check_reach(view, self._tenant, self._owner.id, person.id, person.name)
+        await check_reach_of_all(view, self._tenant, self._owner.id, dict(self._members))
         self.group = replace(group, size=1 + len(self._members))
         return [
             PutGroup(self.group),

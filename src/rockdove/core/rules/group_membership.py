@@ -20,7 +20,7 @@ from rockdove.core.records import (
     Tenant,
 )
 from rockdove.core.rules.group import Person, check_above, check_room, find_admin, notices, notices_for
-from rockdove.core.rules.posting import check_reach, find_living, find_member, not_member
+from rockdove.core.rules.posting import check_reach_of_all, find_living, find_member, not_member
 from rockdove.wire import im_pb2 as pb
 
 
@@ -100,12 +100,12 @@ class InviteUsers:
         group, member = await find_member(view, self.conversation, self._actor.id)
         if member.role is Role.MEMBER and not group.policy.members_invite:
             raise denied("only admins invite into this group: ask one of them")
-        newcomers = [user for user in self._users if await view.member(self.conversation, user.id) is None]
+        present = await view.members_among(self.conversation, [user.id for user in self._users])
+        newcomers = [user for user in self._users if user.id not in present]
         if not newcomers:
             return []
         check_room(group, len(newcomers), self._group_max_members)
-        for user in newcomers:
-            await check_reach(view, self._tenant, self._actor.id, user.id, user.name)
+        await check_reach_of_all(view, self._tenant, self._actor.id, dict(newcomers))
         return await _welcome(view, group, self._actor, newcomers, now_ms, msgids, self._text)
 
 
@@ -147,12 +147,10 @@ class KickUsers:
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
         group, actor = await find_admin(view, self.conversation, self._actor.id)
-        present = list[Person]()
-        for user in self._users:
-            member = await view.member(self.conversation, user.id)
-            if member is not None:
-                check_above(actor, member, user.name)
-                present.append(user)
+        members = await view.members_among(self.conversation, [user.id for user in self._users])
+        present = [user for user in self._users if user.id in members]
+        for user in present:
+            check_above(actor, members[user.id], user.name)
         if not present:
             return []
         return await _farewell(view, group, "group.kicked", self._actor, present, msgids, self._text)
@@ -164,9 +162,9 @@ async def _welcome(
     """`users` are members now. They see the log from the notice of it on, or all of it."""
     conversation = group.conversation
     after_seq = 0 if group.policy.history_for_new else await view.last_seq(conversation)
-    asked = [user for user in users if await view.join_request(conversation, user.id) is not None]
+    askers = await view.askers_among(conversation, [user.id for user in users])
     return [
-        *(DropJoinRequest(conversation, user.id) for user in asked),
+        *(DropJoinRequest(conversation, user) for user in askers),
         *(PutMember(Member(conversation, user.id, Role.MEMBER, now_ms, after_seq)) for user in users),
         PutGroup(replace(group, size=group.size + len(users), version=group.version + 1)),
         *notices(group, msgids, ("group.joined", "group.joined"), actor, users, text),

@@ -1,9 +1,11 @@
 """Who may write to whom (protocol §4, §7)."""
 
+from collections.abc import Mapping
+
 from rockdove.core.errors import Refusal, denied, not_found
 from rockdove.core.msgid import clock_text
 from rockdove.core.ports import View
-from rockdove.core.records import ContactState, Group, Member, Role, Tenant
+from rockdove.core.records import Contact, ContactState, Group, Member, Role, Tenant
 
 
 def not_friends(name: str) -> Refusal:
@@ -28,9 +30,18 @@ def not_member(group_id: str) -> Refusal:
 
 async def check_reach(view: View, tenant: Tenant, sender: int, receiver: int, name: str) -> None:
     """May `sender` turn to `receiver`, who is called `name`? Raises Refusal: blocked, or strangers where that is not wanted."""
-    if sender == receiver:
-        return
-    other_side = await view.contact(receiver, sender)
+    if sender != receiver:
+        _check_side(tenant, await view.contact(receiver, sender), name)
+
+
+async def check_reach_of_all(view: View, tenant: Tenant, sender: int, receivers: Mapping[int, str]) -> None:
+    """The same for many others, who are called so. Raises Refusal."""
+    sides = await view.contacts_between([(receiver, sender) for receiver in receivers])
+    for (receiver, _), other_side in sides.items():
+        _check_side(tenant, other_side, receivers[receiver])
+
+
+def _check_side(tenant: Tenant, other_side: Contact, name: str) -> None:
     if other_side.blocked or not (tenant.strangers or other_side.state is ContactState.FRIEND):
         raise not_friends(name)
 

@@ -8,11 +8,12 @@ from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, StoreUnavailable, invalid
 from rockdove.core.ports import Accounts, Randomness, Scheduler, Store
-from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role
+from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role, UserState
 from rockdove.core.rules.group import Person
 from rockdove.core.rules.group_life import CreateGroup, DissolveGroup
 from rockdove.core.rules.group_membership import AnswerRequest, InviteUsers, JoinGroup, KickUsers, LeaveGroup
 from rockdove.core.rules.group_settings import Mute, SetRole, UpdateGroup
+from rockdove.core.rules.posting import no_user
 from rockdove.core.services.group_queries import GroupQueries, group_info
 from rockdove.core.services.pending import Pending
 from rockdove.core.services.requests import check_text, find_user, parse
@@ -211,14 +212,24 @@ class GroupService:
                 pb.FAILED_PRECONDITION,
                 f"group is full: it has room for {self._group_max_members} members, and {len(others)} were named",
             )
-        return [await self._person(session, name, active=active) for name in others]
+        for name in others:
+            _check_name(name)
+        found = await self._directory.users(session.tenant.id, others)
+        for name in others:
+            if name not in found or (active and found[name].state is UserState.REMOVED):
+                raise no_user(name)
+        return [Person(found[name].id, name) for name in others]
 
     async def _person(self, session: "Session", name: str, *, active: bool = True) -> Person:
         """`active` as for `find_user`. Raises Refusal."""
-        if not names.is_name(name):
-            raise invalid(f"a user's name is not a legal name: use {names.RULE}")
+        _check_name(name)
         user = await find_user(self._directory, session, name, active=active)
         return Person(user.id, user.name)
+
+
+def _check_name(name: str) -> None:
+    if not names.is_name(name):
+        raise invalid(f"a user's name is not a legal name: use {names.RULE}")
 
 
 def _actor(session: "Session") -> Person:

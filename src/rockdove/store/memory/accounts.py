@@ -1,7 +1,7 @@
 """Tenants and users in memory."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from rockdove.core.records import DEFAULT_NAME, AccountChanges, Profile, Tenant, User, UserState
@@ -39,6 +39,9 @@ class MemoryAccounts:
 
     async def user(self, tenant: int, name: str) -> User | None:
         return self._users.get(self._user_ids.get((tenant, name), 0))
+
+    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
+        return [self._users[self._user_ids[tenant, name]] for name in set(user_names) if (tenant, name) in self._user_ids]
 
     async def user_by_id(self, user: int) -> User | None:
         return self._users.get(user)

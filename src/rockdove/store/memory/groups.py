@@ -1,6 +1,6 @@
 """Groups in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rockdove.core.ports import Accounts
 from rockdove.core.records import OPEN, Group, JoinRequest, Member, Role
@@ -45,6 +45,10 @@ class MemoryGroups:
     async def member(self, conversation: int, user: int) -> Member | None:
         return self._members.get((conversation, user)) if self._lives(conversation) else None
 
+    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+        found = {user: await self.member(conversation, user) for user in users}
+        return {user: member for user, member in found.items() if member is not None}
+
     def _lives(self, conversation: int) -> bool:
         return conversation in self._groups and not self._groups[conversation].dissolved
 
@@ -64,6 +68,9 @@ class MemoryGroups:
 
     async def join_request(self, conversation: int, user: int) -> JoinRequest | None:
         return self._join_requests.get((conversation, user))
+
+    async def askers_among(self, conversation: int, users: Collection[int]) -> Collection[int]:
+        return {user for user in users if (conversation, user) in self._join_requests}
 
     async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
         mine = sorted(conversation for conversation, member in self._members if member == user and self._lives(conversation))

@@ -1,7 +1,7 @@
 """Tenants and users in the PostgreSQL database."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -61,6 +61,10 @@ class PostgresAccounts:
     async def user(self, tenant: int, name: str) -> User | None:
         row = await self._database.row(f"{_USER} WHERE tenant = $1 AND name = $2", tenant, name)
         return _user(row) if row else None
+
+    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
+        rows = await self._database.fetch(f"{_USER} WHERE tenant = $1 AND name = ANY ($2)", tenant, list(user_names))
+        return [_user(row) for row in rows]
 
     async def user_by_id(self, user: int) -> User | None:
         row = await self._database.row(f"{_USER} WHERE id = $1", user)

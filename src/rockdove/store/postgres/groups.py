@@ -1,6 +1,6 @@
 """Groups in the PostgreSQL database."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import Group, GroupPolicy, Join, JoinRequest, Member, Role
@@ -35,6 +35,12 @@ class Groups(Tables):
     async def member(self, conversation: int, user: int) -> Member | None:
         row = await self._rows.row(f"{PRESENT} WHERE g.conversation = $1 AND m.account = $2", conversation, user)
         return member_of(row) if row else None
+
+    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+        rows = await self._rows.fetch(
+            f"{PRESENT} WHERE g.conversation = $1 AND m.account = ANY ($2)", conversation, list(users)
+        )
+        return {member.user: member for member in map(member_of, rows)}
 
     async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
         rows = await self._rows.fetch(
@@ -73,6 +79,12 @@ class Groups(Tables):
             *(conversation, user),
         )
         return JoinRequest(*row) if row else None
+
+    async def askers_among(self, conversation: int, users: Collection[int]) -> Collection[int]:
+        rows = await self._rows.fetch(
+            "SELECT account FROM join_request WHERE conversation = $1 AND account = ANY ($2)", conversation, list(users)
+        )
+        return {user for (user,) in rows}
 
     async def join_requests(self, conversation: int, after: int, limit: int) -> Sequence[tuple[str, JoinRequest]]:
         rows = await self._rows.fetch(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import AccountChanges, Profile, Tenant, User, UserState
@@ -62,6 +62,12 @@ class SqliteAccounts:
     async def user(self, tenant: int, name: str) -> User | None:
         row = self._connection.execute(f"{_USER} WHERE tenant = ? AND name = ?", (tenant, name)).fetchone()
         return _user(row) if row else None
+
+    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
+        rows = self._connection.execute(
+            f"{_USER} WHERE tenant = ? AND name IN (SELECT value FROM json_each(?))", (tenant, json.dumps(list(user_names)))
+        )
+        return [_user(row) for row in rows]
 
     async def user_by_id(self, user: int) -> User | None:
         row = self._connection.execute(f"{_USER} WHERE id = ?", (user,)).fetchone()

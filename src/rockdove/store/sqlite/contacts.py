@@ -1,5 +1,6 @@
 """Contacts in the SQLite file."""
 
+import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
@@ -54,7 +55,13 @@ class Contacts(Tables):
         return [(name, _contact(row)) for name, *row in rows]
 
     async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
-        return {pair: await self.contact(*pair) for pair in pairs}
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM json_each(?) a CROSS JOIN contact c"
+            " ON c.user = json_extract(a.value, '$[0]') AND c.peer = json_extract(a.value, '$[1]')",
+            (json.dumps(list(pairs)),),
+        )
+        found = {(contact.user, contact.peer): contact for contact in map(_contact, rows)}
+        return {pair: found.get(pair) or Contact(*pair) for pair in pairs}
 
     async def friends(self, user: int) -> Sequence[int]:
         rows = self._connection.execute(

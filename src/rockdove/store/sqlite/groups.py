@@ -1,7 +1,8 @@
 """Groups in the SQLite file."""
 
+import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import (
@@ -82,6 +83,13 @@ class Groups(Tables):
         found = known[key] = _member(row) if row else None
         return found
 
+    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+        rows = self._connection.execute(
+            f"{_PRESENT} WHERE g.conversation = ? AND NOT g.dissolved AND m.user IN (SELECT value FROM json_each(?))",
+            (conversation, json.dumps(list(users))),
+        )
+        return {member.user: member for member in map(_member, rows)}
+
     async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
         return self._connection.execute(
             "SELECT g.conversation, g.version FROM group_member m JOIN chat_group g ON g.conversation = m.conversation"
@@ -119,6 +127,13 @@ class Groups(Tables):
             "SELECT conversation, user, asked_ms FROM join_request WHERE conversation = ? AND user = ?", (conversation, user)
         ).fetchone()
         return JoinRequest(*row) if row else None
+
+    async def askers_among(self, conversation: int, users: Collection[int]) -> Collection[int]:
+        rows = self._connection.execute(
+            "SELECT user FROM join_request WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))",
+            (conversation, json.dumps(list(users))),
+        )
+        return {user for (user,) in rows}
 
     async def join_requests(self, conversation: int, after: int, limit: int) -> Sequence[tuple[str, JoinRequest]]:
         rows = self._connection.execute(
