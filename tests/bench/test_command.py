@@ -60,3 +60,15 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
 
 def test_help_names_the_scenarios() -> None:
     assert "chat" in succeeded(rockdove("bench", "--help"))
+
+
+def test_who_says_nothing_sends_heartbeats(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    secret = command("tenant", "token", "default", "default", "--secret", "--data", str(data)).strip()
+    server = ServerProcess(data, environment={"ROCKDOVE_HEARTBEAT_SECONDS": "1"})
+    try:
+        where = ("--server", f"127.0.0.1:{server.port()}", "--secret", secret, "--no-floor", "--out", tmp_path, "--json", "-")
+        result = rockdove_process("bench", "chat", *SMALL, "--idle", "20", "--seconds", "4", *where)
+        assert result.code == 0, result.out
+    finally:
+        server.kill()

@@ -12,7 +12,7 @@ from rockdove.bench.accounts import DEVICE, Account
 from rockdove.bench.checking import Inbox
 from rockdove.bench.errors import BenchError
 from rockdove.bench.traffic import Flow, Traffic
-from rockdove.wire import codec
+from rockdove.wire import codec, limits
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.framing import FrameDecoder
 
@@ -47,6 +47,7 @@ class Device(asyncio.Protocol):
         self.inboxes: dict[str, Inbox] = {}
         self.resume_token = ""
         self.here = False  # logged in
+        self.heartbeat_seconds = limits.HEARTBEAT_SECONDS
         self._pinged_ns = 0
         self._since_ns = 0  # when it began to log in
         self._account = account
@@ -99,6 +100,7 @@ class Device(asyncio.Protocol):
         if answer.status != pb.STATUS_OK:
             raise BenchError("bench_no_login", user=self.name, reason=answer.reason)
         self.resume_token = answer.resume_token
+        self.heartbeat_seconds = answer.heartbeat_seconds or self.heartbeat_seconds
         self.here = True
         for message in self._unanswered:
             self._write(message.frame)

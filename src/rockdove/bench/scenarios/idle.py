@@ -41,6 +41,7 @@ class Idle(Scenario):
         """One after the other says that he lives."""
         if not self.devices:
             return Outcome()
+        self.let_be()
         turn = 0
 
         def beat(_: int) -> None:

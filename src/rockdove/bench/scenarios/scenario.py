@@ -17,6 +17,7 @@ from rockdove.bench.traffic import Traffic
 from rockdove.wire import im_pb2 as pb
 
 AT_ONCE: Final = 100  # logins under way in one process
+_HEART_SECONDS: Final = 0.1  # between two looks at who has to send one
 _LOOK_SECONDS: Final = 0.005
 _BUSY_SECONDS: Final = (0.1, 0.5)  # how long one waits whom the server told to come again
 
@@ -83,6 +84,23 @@ class Scenario(ABC):
         self.setting = setting
         self.traffic = Traffic(setting.tag, plan.size)
         self.devices: list[Device] = []
+        self._heart = asyncio.get_running_loop().create_task(self._keep_alive())
+
+    async def _keep_alive(self) -> None:
+        """Heartbeats of all, spread evenly over the time that the server gives them."""
+        turn, due = 0, 0.0
+        while True:
+            await asyncio.sleep(_HEART_SECONDS)
+            if self.devices:
+                due += len(self.devices) * _HEART_SECONDS / self.devices[0].heartbeat_seconds
+            while due >= 1:
+                self.devices[turn % len(self.devices)].ping()
+                turn += 1
+                due -= 1
+
+    def let_be(self) -> None:
+        """Send no heartbeats any more."""
+        self._heart.cancel()
 
     def device(self, number: int) -> Device:
         """A new device, of the user with this number."""
@@ -146,6 +164,7 @@ class Scenario(ABC):
         """The last step: wait for what is on its way, and count what never came. Then everybody leaves."""
         await self.patiently(lambda: not any(flow.incomplete for flow in self.traffic.flows))
         self.traffic.check()
+        self.let_be()
         await asyncio.gather(*(device.leave() for device in self.devices))
         return Outcome()
 
