@@ -28,19 +28,22 @@ def stand_ins_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("fault", "found"),
     [
-        ("drop", {"lost", "gap"}),
+        ("drop", {"lost"}),
         ("double", {"doubled"}),
         ("swap", {"disordered"}),
-        ("alter", {"altered", "lost", "gap"}),
-        ("misdeliver", {"stray", "lost", "gap"}),
-        ("refuse", {"refused", "gap"}),
-        ("silence", {"unanswered", "gap"}),
+        ("alter", {"altered", "lost"}),
+        ("misdeliver", {"stray", "lost"}),
+        ("refuse", {"refused"}),
+        ("silence", {"unanswered"}),
         ("answer_twice", {"doubled"}),
+        ("skip", set()),
     ],
 )
 def test_each_fault_is_found_and_called_by_its_name(tmp_path: Path, fault: str, found: set[str]) -> None:
     result = run(tmp_path, "tests.bench.faulty", fault)
-    assert found == {kind for kind, count in result.faults.items() if count}
+    kinds = {kind for kind, count in result.faults.items() if count}
+    assert kinds - {"gap"} == found  # what is missing leaves a gap, too, unless it was the first
+    assert fault != "skip" or kinds == {"gap"}
     assert not result.good
 
 
@@ -50,7 +53,7 @@ def test_the_same_server_without_a_fault_is_good(tmp_path: Path) -> None:
 
 
 def test_a_stall_counts_for_every_message_that_was_due_meanwhile(tmp_path: Path) -> None:
-    plan = LatencyPlan(pairs=2, rate=200, seconds=1.5, warm_up=0)
+    plan = LatencyPlan(pairs=2, rate=200, seconds=3, warm_up=0)
     stand_in = StandIns(tmp_path, ("tests.bench.faulty", "stall"))
     (talk,) = run_scenario("latency", plan, stand_in, CONDITIONS, Steps()).steps
     slow_ns = 100_000_000

@@ -17,8 +17,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_figures_are_medians_with_their_spread() -> None:
-    told = as_json([result(100_000, 200_000, 50_000)], MACHINE, 3)
-    assert json.loads(json.dumps(told)) == json.loads(json.dumps(told))
+    told = as_json([result(100_000, 200_000, 50_000)], MACHINE, 3, ["b.svg", "a.svg"])
+    assert json.loads(json.dumps(told))["pictures"] == ["a.svg", "b.svg"]
     (chat,) = told["scenarios"]
     (step,) = chat["steps"]
     assert (told["good"], told["processes"], chat["plan"]["window"]) == (True, 3, 1)
@@ -31,7 +31,7 @@ def test_figures_are_medians_with_their_spread() -> None:
 
 
 def test_what_nobody_knows_is_null() -> None:
-    step = as_json([result(1000, cpu_seconds=None)], MACHINE, 1)["scenarios"][0]["steps"][0]
+    step = as_json([result(1000, cpu_seconds=None)], MACHINE, 1, [])["scenarios"][0]["steps"][0]
     assert step["server_cpu_us"] is None
     assert step["server_cpu_us_over_floor"] is None
 
@@ -48,7 +48,7 @@ def test_a_run_with_loss_says_failed() -> None:
     bad = result(1000, faults={"lost": 3, "doubled": 1})
     assert not bad.good
     assert describe_results([bad], TEXTS)[-1] == "chat window=1: FAILED: 3 lost, 1 doubled"
-    assert not as_json([bad], MACHINE, 1)["good"]
+    assert not as_json([bad], MACHINE, 1, [])["good"]
 
 
 def test_a_run_in_which_nothing_was_done_is_not_good() -> None:

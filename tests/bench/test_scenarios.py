@@ -32,7 +32,7 @@ def run(name: str, servers: Servers) -> None:
     steps = Steps()
     result = run_scenario(name, PLANS[name], servers, Conditions(processes=2, patience_seconds=30), steps)
     assert result.good, (result.faults, result.steps)
-    assert steps.begun == [step.name for step in SCENARIOS[name].STEPS]
+    assert steps.begun == ["start", *(step.name for step in SCENARIOS[name].STEPS)]
     for step in result.steps:
         assert step.server_cpu_seconds is not None
         assert step.server_rss_after

@@ -25,7 +25,7 @@ class Relay:
     def __init__(self) -> None:
         self.devices: dict[bytes, Connection] = {}
         self.groups: dict[bytes, dict[Connection, None]] = {}
-        self._seqs: dict[bytes, int] = {}
+        self.seqs: dict[bytes, int] = {}
         self._msgid = time.time_ns()
         self._unwritten: list[Connection] = []
 
@@ -36,7 +36,7 @@ class Relay:
         else:
             conversation = b"/".join(sorted((sender.name, receiver)))
             receivers = [self.devices[receiver]] if receiver in self.devices else []
-        seq = self._seqs[conversation] = self._seqs.get(conversation, 0) + 1
+        seq = self.seqs[conversation] = self.seqs.get(conversation, 0) + 1
         self._msgid += 1
         timestamp = codec.varint(int(time.time() * 1000))
         self.answer(sender, codec.sent(seqid, self._msgid, seq, timestamp))

@@ -89,6 +89,7 @@ def run_scenario(name: str, plan: Any, servers: Servers, conditions: Conditions,
     """Run it once. Raises BenchError when that cannot be done."""
     tag = secrets.token_hex(4)
     run = Run([], Faults())
+    watcher.begin(name, "start", 0)
     with servers.serve(tag) as target:
 
         def assign(share: Share) -> Assignment:

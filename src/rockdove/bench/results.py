@@ -1,7 +1,7 @@
 """What several runs of a scenario say together, and as JSON (docs/bench.md)."""
 
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Final, NamedTuple
 
@@ -84,14 +84,15 @@ def percentiles(runs: Sequence[Measured], what: str) -> dict[str, Spread]:
     return found | {"max": spread([run.times[what].largest / 1e6 for run in runs if what in run.times])}
 
 
-def as_json(results: Sequence[Result], machine: Machine, processes: int) -> dict[str, Any]:
-    """The whole report, for programs."""
+def as_json(results: Sequence[Result], machine: Machine, processes: int, pictures: Iterable[str]) -> dict[str, Any]:
+    """The whole report, for programs; `pictures` are the names of files beside it."""
     return {
         "format": FORMAT,
         "good": all(result.good for result in results),
         "machine": asdict(machine),
         "processes": processes,
         "scenarios": [_scenario(result) for result in results],
+        "pictures": sorted(pictures),
     }
 
 

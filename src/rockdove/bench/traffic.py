@@ -123,7 +123,7 @@ class Traffic:
     @property
     def progress(self) -> int:
         """Grows while anything comes."""
-        return self.answers + self.deliveries
+        return self.answers + self.deliveries + self.heartbeats.total
 
     def check(self) -> None:
         """Count what never came. Everything has settled."""

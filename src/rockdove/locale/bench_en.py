@@ -9,6 +9,7 @@ TEXTS: Final = {
     "calibration": "fdatasync {sync} ms ({file_system}), reference {reference} µs of CPU",
     "not_durable": "note: the data lies in memory ({file_system}), where fsync costs nothing: give --out a directory on a disk",
     # progress
+    "step_start": "start",
     "step_log_in": "log in",
     "step_warm_up": "warm up",
     "step_talk": "talk",
@@ -64,7 +65,7 @@ TEXTS: Final = {
     "fault_cut": "{count} connections ended by the server",
     "connection": "{scenario}: each connection takes {kibibytes} KiB of the server's memory",
     "busy": "note: a load process was busy for {percent} % of the time: how long messages took is its doing, too",
-    "written": "report: {report}",
+    "written": "report: {report}; beside it: {pictures}",
     # errors
     "bench_too_few_users": "the file has {count} users, which is not enough: add some, or ask for a smaller scenario",
     "bench_open_files": "open files are limited to {possible} connections, not {connections}: raise it with ulimit -n {needed}",

@@ -9,6 +9,7 @@ TEXTS: Final = {
     "calibration": "fdatasync {sync} 毫秒（{file_system}），基准 {reference} µs CPU",
     "not_durable": "注意：数据在内存中（{file_system}），fsync 没有代价：请用 --out 指定磁盘上的目录",
     # progress
+    "step_start": "启动",
     "step_log_in": "登录",
     "step_warm_up": "预热",
     "step_talk": "收发",
@@ -64,7 +65,7 @@ TEXTS: Final = {
     "fault_cut": "被服务器断开的连接 {count}",
     "connection": "{scenario}：每个连接占用服务器内存 {kibibytes} KiB",
     "busy": "注意：有一个负载进程的 CPU 占用达 {percent} %：消息的用时也受它影响",
-    "written": "报告：{report}",
+    "written": "报告：{report}；同目录下：{pictures}",
     # errors
     "bench_too_few_users": "文件中只有 {count} 个用户，不够：请增加用户，或缩小场景",
     "bench_open_files": "{connections} 个连接超出了打开文件数上限所允许的 {possible} 个；请先提高上限：ulimit -n {needed}",

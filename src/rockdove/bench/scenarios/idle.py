@@ -52,5 +52,6 @@ class Idle(Scenario):
         metronome = self.metronome(self.plan.connections / self.plan.heartbeat, beat)
         before = self.traffic.heartbeats.total
         await asyncio.sleep(self.plan.seconds)
+        await self.patiently(lambda: self.traffic.heartbeats.total > before)
         metronome.stop()
         return Outcome(self.traffic.heartbeats.total - before, {"answered": self.traffic.heartbeats})

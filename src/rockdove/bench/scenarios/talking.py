@@ -35,10 +35,11 @@ class Talking(Scenario):
         return Outcome()
 
     async def talk(self) -> Outcome:
-        """This is measured."""
+        """This is measured; it lasts until something is done."""
         self.traffic.forget_times()
         before = self.done
         await asyncio.sleep(self.plan.seconds)
+        await self.patiently(lambda: self.done > before or not self.devices)
         return Outcome(self.done - before, self.traffic.times())
 
     async def check(self) -> Outcome:

@@ -108,16 +108,17 @@ class Session:
         return self._options.json == Path("-")
 
     def _write(self, results: Sequence[Result], machine: Machine) -> None:
-        text = json.dumps(as_json(results, machine, self._conditions.processes), indent=2, ensure_ascii=False)
+        pictures = plots(results, self._texts)
+        for name, picture in pictures.items():
+            (self._options.out / name).write_text(picture, encoding="utf-8")
+        text = json.dumps(as_json(results, machine, self._conditions.processes, pictures), indent=2, ensure_ascii=False)
         report = self._options.out / REPORT
         report.write_text(text + "\n", encoding="utf-8")
         if self._quiet:
             print(text)
         elif self._options.json:
             self._options.json.write_text(text + "\n", encoding="utf-8")
-        for name, picture in plots(results, self._texts).items():
-            (self._options.out / name).write_text(picture, encoding="utf-8")
-        self._say([self._texts["written"].format(report=report)])
+        self._say([self._texts["written"].format(report=report, pictures=" ".join(pictures))])
 
 
 def _pids(text: str | None) -> tuple[int, ...]:
