@@ -48,7 +48,8 @@ def test_what_cannot_be_measured_is_told(tmp_path: Path) -> None:
     chat = ("bench", "chat", "--out", tmp_path, "--no-floor", "--lang", "en")
     assert refused(rockdove("bench", "--repeat", "2", "chat"), 2) == "give options behind the scenario: rockdove bench chat …"
     assert "say who logs in" in refused(rockdove(*chat, "--server", "127.0.0.1:1"), 2)
-    assert "of no use without --server" in refused(rockdove(*chat, "--secret", "x"), 2)
+    assert "of no use without --server" in refused(rockdove(*chat, "--users-file", users), 2)
+    assert "less than or equal to 16384" in refused(rockdove(*chat, "--size", "16385"), 2)
     assert "no process '0'" in refused(rockdove(*chat, "--server", "127.0.0.1:1", "--secret", "x", "--pid", "0"), 2)
     few = rockdove_process(*chat, "--server", "127.0.0.1:1", "--users-file", users)
     assert "rockdove: the file has 1 users, which is not enough" in few.error

@@ -25,7 +25,7 @@ TEXTS: Final = {
     "per_second": "a second",
     "cpu": "CPU µs of the server",
     "over_floor": "of floor",
-    "memory": "MiB",
+    "memory": "memory MiB",
     "load": "load CPU %",
     "times": "ms until",
     "p50": "p50",

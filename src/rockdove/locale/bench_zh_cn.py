@@ -25,7 +25,7 @@ TEXTS: Final = {
     "per_second": "每秒",
     "cpu": "服务器 CPU µs",
     "over_floor": "比下限",
-    "memory": "MiB",
+    "memory": "内存 MiB",
     "load": "负载 CPU %",
     "times": "毫秒至",
     "p50": "p50",

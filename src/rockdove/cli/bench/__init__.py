@@ -44,7 +44,8 @@ def _suite(context: typer.Context, **values: Any) -> int:
     options = take(SharedOptions, values)
     if not context.invoked_subcommand:
         return _measure([(name, SCENARIOS[name].PLAN(**plan)) for name, plan in SUITE], options)
-    if options != SharedOptions():
+    sources = (context.get_parameter_source(name) for name in values)
+    if any(source and source.name == "COMMANDLINE" for source in sources):
         raise wrong_usage(f"give options behind the scenario: rockdove bench {context.invoked_subcommand} …")
     return 0
 

@@ -75,8 +75,8 @@ class Session:
         options = self._options
         pids = _pids(options.pid)
         if not options.server:
-            if options.secret or options.users_file:
-                raise wrong_usage("--secret and --users-file are of no use without --server")
+            if options.users_file:
+                raise wrong_usage("--users-file is of no use without --server")
             return OwnServers(options.out, options.store, pids)
         if options.store:
             raise wrong_usage("--store is for a server that is started: give it or --server, not both")
