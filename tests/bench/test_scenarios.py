@@ -1,9 +1,11 @@
 """Each scenario, small, against a server of its own."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from rockdove.bench.accounts import TokenAccounts
 from rockdove.bench.measuring import Conditions, run_scenario
 from rockdove.bench.scenarios import SCENARIOS
 from rockdove.bench.scenarios.chat import ChatPlan
@@ -13,11 +15,13 @@ from rockdove.bench.scenarios.latency import LatencyPlan
 from rockdove.bench.scenarios.mixed import MixedPlan
 from rockdove.bench.scenarios.offline import OfflinePlan
 from rockdove.bench.scenarios.storm import StormPlan
-from rockdove.bench.servers import OwnServers, Servers, StandIns
+from rockdove.bench.servers import OwnServers, RunningServer, Servers, StandIns, Target
 from tests.bench.watcher import Steps
 from tests.engines.postgres import PostgresServer
+from tests.process import ServerProcess
+from tests.process import rockdove as command
 
-PLANS = {
+PLANS: dict[str, Any] = {
     "chat": ChatPlan(pairs=3, window=2, idle=3, seconds=0.5, warm_up=0.1),
     "latency": LatencyPlan(pairs=3, rate=200, seconds=0.5, warm_up=0.1),
     "group": GroupPlan(members=5, groups=2, talkers=2, window=2, seconds=0.5, warm_up=0.1),
@@ -52,3 +56,15 @@ def test_the_floor_does_it_too(tmp_path: Path, name: str) -> None:
 
 def test_the_server_may_be_on_a_database(tmp_path: Path, postgres: PostgresServer, database: str) -> None:
     run("mixed", OwnServers(tmp_path, database, (postgres.pid,)))
+
+
+def test_a_server_that_dies_meanwhile_is_told(tmp_path: Path) -> None:
+    secret = command("tenant", "token", "default", "default", "--secret", "--data", str(tmp_path)).strip()
+    server = ServerProcess(tmp_path)
+    accounts = TokenAccounts("default", "default", secret, "bench")
+    running = RunningServer(Target(("127.0.0.1", server.port()), accounts, (server.pid,)))
+    watcher = Steps("check", server.kill)
+    result = run_scenario("chat", PLANS["chat"], running, Conditions(processes=1, patience_seconds=0.5), watcher)
+    assert result.faults["cut"] == PLANS["chat"].users
+    assert result.faults["unanswered"]
+    assert not result.good

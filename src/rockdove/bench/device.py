@@ -24,6 +24,7 @@ _GOODBYE: Final = codec.frame(pb.Command(version=1, disconnect=pb.Disconnect()))
 _NEVER_MESSAGES: Final = 1 << 62  # seqids of other requests begin here
 ANSWER_SECONDS: Final = 60.0
 CONNECT_SECONDS: Final = 30.0
+LEAVE_SECONDS: Final = 10.0
 
 
 class Busy(Exception):
@@ -113,7 +114,11 @@ class Device(asyncio.Protocol):
             self.flush()
             self._transport.close()
         if self._gone:
-            await self._gone
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LEAVE_SECONDS):
+                    await asyncio.shield(self._gone)
+                return
+            await self.cut()  # the server does not read
 
     async def cut(self) -> None:
         """Lose the connection, as a phone does in a tunnel: the server is not told."""

@@ -131,7 +131,7 @@ def _measured(step: Step, outcomes: Sequence[Outcome], seconds: float, before: U
         step.unit,
         sum(outcome.count for outcome in outcomes),
         seconds,
-        after.cpu_seconds - before.cpu_seconds if before and after else None,
+        after.cpu_seconds - before.cpu_seconds if before and after and after.processes >= before.processes else None,
         before.rss_bytes if before else None,
         after.rss_bytes if after else None,
         max(outcome.cpu_seconds for outcome in outcomes) / seconds if seconds else math.nan,
