@@ -343,7 +343,7 @@ def test_who_does_not_acknowledge_costs_nobody_else_anything(make_virtual: Calla
     assert came == numbers(0, 99)
     assert texts(bob.messages()) == numbers(0, 3)
     window = virtual.session_of(2, "phone").outbound.window
-    assert len(window._pushed) == 4
+    assert len(window.awaited) == 4
 
 
 def test_ones_own_messages_take_no_room_in_the_window(make_virtual: Callable[..., VirtualWorld]) -> None:
@@ -526,7 +526,7 @@ def with_lost_pushes(virtual: VirtualWorld, do: Callable[[], Any]) -> None:
 
     with ExitStack() as patches:
         for node in virtual.nodes:
-            patches.enter_context(mock.patch.object(node.fanout, "message", lose))
+            patches.enter_context(mock.patch.object(node.fanout, "messages", lose))
         do()
 
 

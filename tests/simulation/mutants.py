@@ -1,8 +1,8 @@
 """Bugs that others had, planted into the server. Each must be caught."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from copy import deepcopy
+from copy import copy, deepcopy
 from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
@@ -12,6 +12,7 @@ from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery import backlog
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.outbound import Outbound
+from rockdove.core.delivery.run import Run
 from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.dispatch import Dispatch
 from rockdove.core.errors import StoreUnavailable
@@ -116,13 +117,11 @@ def transient_message_is_stored(
 
 
 @replaces(Outbound, "deliver")
-def live_push_overtakes_the_backlog(
-    deliver: Any, outbound: Outbound, conversation: int, seq: int, msgid: int, frame: bytes, *rest: int
-) -> None:
-    stream = outbound.window.streams.get(conversation)
-    if stream is not None and outbound.live and not outbound.paused and outbound.window.room > 0:
-        stream.position, stream.caught_up = seq - 1, True
-    deliver(outbound, conversation, seq, msgid, frame, *rest)
+def live_push_overtakes_the_backlog(deliver: Any, outbound: Outbound, run: Run, now_ms: int) -> None:
+    stream = outbound.window.streams.get(run.conversation)
+    if stream is not None and outbound.live and not outbound.paused and outbound.window.room >= len(run.msgids):
+        stream.position, stream.caught_up = run.first - 1, True
+    deliver(outbound, run, now_ms)
 
 
 @replaces(Window, "skip")
@@ -134,7 +133,7 @@ def own_message_moves_the_cursor_over_unacknowledged_ones(_: Any, window: Window
 
 @plant
 def window_is_overrun() -> Iterator[None]:
-    with mock.patch.object(Window, "room", property(lambda window: window.limit + 1 - len(window._pushed))):
+    with mock.patch.object(Window, "room", property(lambda window: window.limit + 1 - len(window.awaited))):
         yield
 
 
@@ -145,9 +144,10 @@ def turns_have_no_limit() -> Iterator[None]:
 
 
 @replaces(Outbound, "ack")
-def ack_does_not_carry_the_backlog_on(_: Any, outbound: Outbound, msgid: int, now_ms: int) -> None:
-    if (stream := outbound.window.ack(msgid, now_ms)) is not None:
-        outbound.commit.move_cursor(stream)
+def ack_does_not_carry_the_backlog_on(ack: Any, outbound: Outbound, msgids: Sequence[int], now_ms: int) -> None:
+    owed, outbound.backlog.owed = outbound.backlog.owed, {}
+    ack(outbound, msgids, now_ms)
+    outbound.backlog.owed = owed
 
 
 @replaces(Session, "resume_writing")
@@ -183,9 +183,10 @@ def close_of_an_old_session_removes_the_new_one(remove: Any, registry: Registry,
 
 
 @replaces(Outbound, "deliver")
-def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, *arguments: Any) -> None:
-    *message, device, now_ms = arguments
-    deliver(outbound, *message, 0 if device == outbound.device else device, now_ms)
+def message_is_pushed_to_the_device_that_sent_it(deliver: Any, outbound: Outbound, run: Run, now_ms: int) -> None:
+    run = copy(run)
+    run.device = 0 if run.device == outbound.device else run.device
+    deliver(outbound, run, now_ms)
 
 
 # ---------------------------------------------------------------- groups (protocol §7)
@@ -248,9 +249,8 @@ def nobody_looks_whether_it_is_still_his_to_see() -> Iterator[None]:
     """Neither at the group's version nor when the log is read. The first alone hides: the notice that he missed is a gap."""
     push = Fanout.push
 
-    def unlooked(fanout: Fanout, *message: Any) -> None:
-        *rest, _, now_ms = message
-        push(fanout, *rest, 0, now_ms)
+    def unlooked(fanout: Fanout, run: Run, _: int, now_ms: int) -> None:
+        push(fanout, run, 0, now_ms)
 
     with mock.patch.object(Fanout, "push", unlooked), mock.patch.object(backlog.Backlog, "_look_for_the_end", nothing):
         yield
@@ -277,11 +277,11 @@ def who_has_come_back_unnoticed_gets_nothing(_: Any, outbound: Outbound, convers
 
 
 @replaces(Outbound, "deliver")
-def ring_is_trusted_across_a_gap(deliver: Any, outbound: Outbound, conversation: int, seq: int, *rest: Any) -> None:
-    stream = outbound.window.streams.get(conversation)
+def ring_is_trusted_across_a_gap(deliver: Any, outbound: Outbound, run: Run, now_ms: int) -> None:
+    stream = outbound.window.streams.get(run.conversation)
     if stream is not None and stream.caught_up:
-        stream.position = max(stream.position, seq - 1)
-    deliver(outbound, conversation, seq, *rest)
+        stream.position = max(stream.position, run.first - 1)
+    deliver(outbound, run, now_ms)
 
 
 @replaces(Neighbours, "replace")

@@ -1,7 +1,7 @@
 """One place for a node: there it lives, is killed, freezes, and comes again."""
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import accumulate, repeat
 from random import Random
 from typing import TYPE_CHECKING, Final
@@ -71,15 +71,15 @@ class Server:
         self._world.check(False, "".join(traceback.format_exception(error)))
 
     def _lose_pushes(self, node: Node) -> None:
-        push = node.fanout.message
+        push = node.fanout.messages
 
-        def perhaps(draft: Draft, now_ms: int) -> None:
+        def perhaps(drafts: Sequence[Draft], now_ms: int) -> None:
             if not self._world.calm and self._world.random.random() < self._world.plan.lost_pushes:
-                self._note(f"tells nobody about {draft.msgid}")
+                self._note(f"tells nobody about {[draft.msgid for draft in drafts]}")
             else:
-                push(draft, now_ms)
+                push(drafts, now_ms)
 
-        node.fanout.message = perhaps  # type: ignore[method-assign]
+        node.fanout.messages = perhaps  # type: ignore[method-assign]
 
     def _disk_failed(self, error: StoreFailed) -> None:
         self._note(str(error))

@@ -6,9 +6,10 @@ something to say is written to once.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from rockdove.core.delivery.run import runs
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.figures import Figures
@@ -50,7 +51,7 @@ class GroupCommit:
         self._began = 0.0  # the commit that is under way
         self._news: Iterator[None] | None = None  # of it, once it is durable: what is still to be told
         self._touched: deque[Outbound] = deque()
-        self.on_message: Callable[[Draft, int], None] = _unset  # durable, or refused: answer and fan out
+        self.on_messages: Callable[[Sequence[Draft], int], None] = _unset  # durable, or one refused: answer and fan out
         self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
@@ -70,6 +71,12 @@ class GroupCommit:
     def send(self, draft: Draft) -> None:
         """Have a message stored."""
         self._batch.messages.append(draft)
+        if not self._armed:
+            self.arm()
+
+    def send_all(self, drafts: Sequence[Draft]) -> None:
+        """Have messages stored, in this order."""
+        self._batch.messages += drafts
         if not self._armed:
             self.arm()
 
@@ -197,15 +204,15 @@ class GroupCommit:
         self, batch: Batch, then: list[Callable[[Exception | None], None]], acked: dict[Stream, None]
     ) -> Iterator[None]:
         """Tell everybody, with pauses after what may concern thousands."""
-        on_message, now_ms = self.on_message, self._scheduler.now_ms()
+        on_messages, now_ms = self.on_messages, self._scheduler.now_ms()
         for messages, change in batch.steps():
-            for draft in messages:
+            for run in runs(messages):
                 try:
-                    on_message(draft, now_ms)
+                    on_messages(run, now_ms)
                 except Exception:
-                    # The message is durable; the next heartbeat brings it to whomever this fault has left out.
-                    self._log.exception("delivery_failed", msgid=draft.msgid)
-                if draft.conversation < GROUPS_END:
+                    # They are durable; the next heartbeat brings them to whomever this fault has left out.
+                    self._log.exception("delivery_failed", msgid=run[0].msgid)
+                if run[0].conversation < GROUPS_END:
                     yield
             if change is not None:
                 self._tell(self.on_change, change, now_ms)
@@ -255,7 +262,9 @@ class GroupCommit:
         late = False
         for _ in range(min(len(touched), FLUSHES)):
             outbound = touched.popleft()
-            if late and outbound.backlog.owed:  # nobody's answer waits for what others are owed
+            if not outbound.backlog.owed:
+                self._tell(outbound.flush)
+            elif late:  # nobody's answer waits for what others are owed
                 self._tell(outbound.write_out)
                 touched.append(outbound)
             else:

@@ -10,6 +10,7 @@ from google.protobuf.message import DecodeError
 from rockdove.core import news_pb2 as news
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
+from rockdove.core.delivery.run import Run
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.errors import REPLACED
 from rockdove.core.lanes import Lanes
@@ -78,16 +79,8 @@ class Hearing:
         if not message.record:
             self._fanout.owe(message.conversation, message.seq)
             return
-        self._fanout.push(
-            message.conversation,
-            message.seq,
-            message.msgid,
-            message.sender,
-            message.device,
-            message.record,
-            message.group_version,
-            self._scheduler.now_ms(),
-        )
+        run = Run(message.conversation, message.seq, [message.msgid], [message.record], message.sender, message.device)
+        self._fanout.push(run, message.group_version, self._scheduler.now_ms())
 
     def _group_change(self, change: news.GroupChange) -> None:
         notices = [notice for notice in map(_draft, change.notices) if notice.record]

@@ -4,7 +4,7 @@ A user belongs to one lane, with all his sessions: what one connection sends is 
 Between users the store keeps the order that matters, that of each conversation.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.window import Stream
@@ -28,14 +28,14 @@ class Lanes:
 
     def report_to(
         self,
-        on_message: Callable[[Draft, int], None],
+        on_messages: Callable[[Sequence[Draft], int], None],
         on_change: Callable[[Change, int], None],
         on_refused: Callable[[Draft], None],
         on_acked: Callable[[Stream], None],
     ) -> None:
         """Whom to tell what became of what was committed; see GroupCommit."""
         for lane in self._lanes:
-            lane.on_message, lane.on_change, lane.on_refused, lane.on_acked = on_message, on_change, on_refused, on_acked
+            lane.on_messages, lane.on_change, lane.on_refused, lane.on_acked = on_messages, on_change, on_refused, on_acked
 
     def on_failure(self, call: Callable[[StoreFailed], None]) -> None:
         """Whom to tell that the node must stop."""

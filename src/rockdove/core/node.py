@@ -1,6 +1,6 @@
 """One node: the parts of the core put together."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -195,12 +195,13 @@ class Node:
 
     # -- the way back from the store
 
-    def _stored(self, draft: Draft, now_ms: int) -> None:
+    def _stored(self, drafts: Sequence[Draft], now_ms: int) -> None:
+        draft = drafts[0]
         if draft.refusal is not None:
             self._report(draft.refusal)
-        draft.origin.committed(draft)
+        draft.origin.committed(drafts)
         if draft.outcome is Outcome.STORED:
-            self.fanout.message(draft, now_ms)
+            self.fanout.messages(drafts, now_ms)
         elif draft.outcome is Outcome.RETRY and self.store.shared:
             self.fanout.remind(draft, now_ms)
 
@@ -210,7 +211,7 @@ class Node:
         elif change.draft is None:
             self._report(change.refusal)
         if change.draft is not None:
-            self._stored(change.draft, now_ms)
+            self._stored([change.draft], now_ms)
         change.done(change, None)
 
     def _report(self, refusal: Refusal) -> None:

@@ -27,11 +27,11 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_count", "_groups", "_inboxes", "_newest", "_versions", "on_change", "on_interest")
+    __slots__ = ("_count", "_groups", "_newest", "_versions", "inboxes", "on_change", "on_interest")
 
     def __init__(self) -> None:
         self._count = 0  # sessions
-        self._inboxes: dict[int, Inbox] = {}
+        self.inboxes: dict[int, Inbox] = {}  # by user: of those who are here
         self._groups: dict[int, dict[int, Inbox]] = {}  # by conversation, by user: who is here
         self._versions: dict[int, int] = {}  # of these groups: `_groups` is right as of that Group.version
         self._newest: dict[int, int] = {}  # of these groups: the highest version that was heard of
@@ -42,12 +42,12 @@ class Registry:
         return self._count
 
     def __iter__(self) -> Iterator["Session"]:
-        for inbox in list(self._inboxes.values()):
+        for inbox in list(self.inboxes.values()):
             yield from list(inbox.sessions)
 
     def sessions(self, user: int) -> list["Session"]:
         """The user's live sessions."""
-        inbox = self._inboxes.get(user)
+        inbox = self.inboxes.get(user)
         return inbox.sessions if inbox is not None else []
 
     def of_device(self, user: int, device_name: str) -> "Session | None":
@@ -59,9 +59,9 @@ class Registry:
 
     def add(self, session: "Session", user: int, name: str) -> Inbox:
         """Make a logged-in session known."""
-        inbox = self._inboxes.get(user)
+        inbox = self.inboxes.get(user)
         if inbox is None:
-            inbox = self._inboxes[user] = Inbox(user, name)
+            inbox = self.inboxes[user] = Inbox(user, name)
             self.on_interest(user_topic(user), True)
         inbox.sessions.append(session)
         self._count += 1
@@ -70,13 +70,13 @@ class Registry:
 
     def remove(self, session: "Session", user: int) -> None:
         """Forget this very session, if it is known."""
-        inbox = self._inboxes.get(user)
+        inbox = self.inboxes.get(user)
         if inbox is None or session not in inbox.sessions:
             return
         inbox.sessions.remove(session)
         self._count -= 1
         if not inbox.sessions:
-            del self._inboxes[user]
+            del self.inboxes[user]
             self.on_interest(user_topic(user), False)
             for conversation in inbox.groups:
                 self._unseat(user, conversation)
@@ -126,7 +126,7 @@ class Registry:
 
     def joined(self, user: int, conversation: int, version: int) -> bool:
         """The user has come into the group. False: that was known, or he is not here."""
-        inbox = self._inboxes.get(user)
+        inbox = self.inboxes.get(user)
         if inbox is None or conversation in inbox.groups:
             return False
         inbox.seatings += 1
@@ -136,7 +136,7 @@ class Registry:
 
     def parted(self, user: int, conversation: int) -> None:
         """The user has gone out of it."""
-        inbox = self._inboxes.get(user)
+        inbox = self.inboxes.get(user)
         if inbox is not None:
             inbox.seatings += 1
             inbox.groups.discard(conversation)

@@ -1,6 +1,6 @@
 """One connection from Connect to Disconnect: whose turn it is, the order of answers, the heartbeat."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -10,20 +10,19 @@ from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
 from rockdove.core.opening import Opening
-from rockdove.core.ports import Link, Permit
+from rockdove.core.plain import Route, take_plain
+from rockdove.core.ports import Link
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Device, Draft, Outcome, Tenant
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
-from rockdove.wire.codec import scan_ack, scan_send
 from rockdove.wire.errors import ProtocolError, broken
 from rockdove.wire.framing import FrameDecoder
 from rockdove.wire.limits import FRAME_BYTES_BEFORE_LOGIN, FRAME_FINISH_MS, LOGIN_MS, STALLED_READER_MS
+from rockdove.wire.plain import SCANNERS
 
 if TYPE_CHECKING:
     from rockdove.core.node import Node
-
-Route = tuple[int, Permit | None]  # a conversation, and what each message to it asks
 
 FRAMES_PER_TURN: Final = 512  # of one session, so that a flood delays the others by some ms at most
 SEEN_MS: Final = 6 * 3_600_000  # how often it is stored that a device is still here
@@ -75,6 +74,7 @@ class Session:
         "routes",
         "sender_field",
         "tenant",
+        "texts",
         "uncommitted",
         "user",
     )
@@ -109,7 +109,8 @@ class Session:
         self.kicked_ms = 0  # when the device had been kicked last before it logged in
         self.login = 0  # the number of this login of the device, in a shared store
         self.rate: MessageRate | None = None
-        self.routes: dict[bytes, Route] = {}  # by receiver as codec.scan_send gives it; a new dict makes all be asked again
+        self.routes: dict[bytes, Route] = {}  # by plain.receiver; a new dict makes all be asked again
+        self.texts = SCANNERS[0]  # the one that the last text was for
         self.check_ms = NEVER
         self.check_slot = -1
         node.deadlines.watch(self, now_ms + LOGIN_MS)
@@ -152,26 +153,8 @@ class Session:
         if self._state is State.ENDING or self._state is State.CLOSED:
             return
         self._reading = True
-        budget = FRAMES_PER_TURN
-        outbound, now_ms = self.outbound, self._heard_ms
-        send_text = self._node.message.send_text
         try:
-            for frame in self._decoder.frames():
-                budget -= 1
-                if outbound.live:
-                    if (msgid := scan_ack(frame)) is not None:
-                        outbound.ack(msgid, now_ms)
-                    elif (send := scan_send(frame)) is None or not send_text(self, *send):
-                        self._take(codec.decode(frame))
-                else:
-                    self._take(codec.decode(frame))
-                if self._waiting or not outbound.live:
-                    break
-                if not budget or self.uncommitted >= FRAMES_PER_TURN:
-                    self._next_turn()
-                    break
-            else:
-                self._note_unfinished(budget < FRAMES_PER_TURN)
+            self._read_frames()
         except ProtocolError as error:
             self.end(error.code, error.reason)
         except Exception:
@@ -179,7 +162,28 @@ class Session:
             self.fail()
         finally:
             self._reading = False
-        self._regulate()
+        if self._waiting or self._input_paused or self.outbound.paused:
+            self._regulate()
+
+    def _read_frames(self) -> None:
+        """Take what was fed, until a request is to be waited for, or for as long as a session's share of a turn lasts."""
+        decoder, outbound, now_ms = self._decoder, self.outbound, self._heard_ms
+        share = left = FRAMES_PER_TURN - self.uncommitted
+        while True:
+            if outbound.live:
+                left -= take_plain(self, decoder, left, now_ms)
+            if left <= 0:
+                self._next_turn()
+                return
+            frame = decoder.next_frame()
+            if frame is None:
+                break
+            left -= 1
+            self._take(codec.decode(frame))
+            if self._waiting or not outbound.live:
+                return
+        if decoder.unfinished or self._begun_ms != NEVER:
+            self._note_unfinished(left < share)
 
     def _take(self, command: pb.Command) -> None:
         kind = codec.kind(command)
@@ -278,18 +282,19 @@ class Session:
             return
         self.go_on()
 
-    def committed(self, draft: Draft) -> None:
-        """A message of this session is durable, or was found to be a retry: answer it."""
+    def committed(self, drafts: Sequence[Draft]) -> None:
+        """Messages of this session are durable; or one was found to be a retry, or refused: answer."""
+        draft = drafts[0]
         if draft.refusal is not None and draft.refusal.code == pb.UNAVAILABLE:
             self.not_stored(draft)
             return
-        self.uncommitted -= 1
+        self.uncommitted -= len(drafts)
         if draft.outcome is Outcome.CONFLICT:
             self.outbound.write(codec.response(draft.seqid, code=pb.ALREADY_EXISTS, reason=REUSED_SEQID))
         elif draft.refusal is not None:
             self.outbound.write(codec.response(draft.seqid, code=draft.refusal.code, reason=draft.refusal.reason))
         else:
-            self.outbound.write(draft.sent())
+            self.outbound.write(draft.sent() if len(drafts) == 1 else b"".join([draft.sent() for draft in drafts]))
 
     def not_stored(self, draft: Draft) -> None:
         """A message of this session could not be stored."""
@@ -312,8 +317,13 @@ class Session:
         return True
 
     def _response(self, command: pb.Command) -> None:
-        if command.response.code == pb.OK:
-            self.outbound.ack(command.response.seqid, self._heard_ms)
+        if command.response.code != pb.OK:
+            return
+        msgid = command.response.seqid
+        if msgid:
+            self.outbound.ack((msgid,), self._heard_ms)
+        else:
+            self.outbound.ack_oldest(self._heard_ms)
 
     def _ping(self, _: pb.Command) -> None:
         self.commit.write_cursors()

@@ -1,9 +1,7 @@
-"""Frames to commands and back: protobuf for everything, a scanner for the two hottest shapes.
+"""Frames to commands and back: protobuf for everything that is read, bytes put together for what is written most often."""
 
-The scanner accepts a shape only where its bytes are exactly what protobuf would write, and says None to
-everything else; a property test holds the two equal.
-"""
-
+from collections.abc import Sequence
+from functools import lru_cache
 from struct import Struct
 from typing import Final
 
@@ -11,18 +9,18 @@ from google.protobuf.message import DecodeError, Message
 
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import broken
-from rockdove.wire.limits import TEXT_BYTES
 
 ONE_BYTE: Final = 128  # varints below this take one byte
 _VARINT: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 _FIXED64 = Struct("<Q")
-_SENT = Struct("<6BQ3BQ")  # a whole answer with a seqid, up to the place; all lengths in it are below 128
+_SEQID = Struct("<BQ")  # Request.seqid with its key
+_SENT = Struct("<6sQ3sQ")  # an answer with a seqid, up to the place
+_SENT_HEADS: Final = [  # its pieces, by how long the place and the timestamp are; all lengths are below 128
+    (bytes((size + 24, 8, 1, 0x3A, size + 20, 0x19)), bytes((0x22, size + 9, 9))) for size in range(24)
+]
+HEADS: Final = 4_096  # heads of pushes that are remembered
 
 GROUP_MARK: Final = b"\x20\x01"  # Message.chat: GROUP_CHAT
-
-_ACK = b"\x08\x01\x3a\x09\x19"  # Command{version: 1, response{seqid}}, up to the id
-_ACK_BYTES: Final = len(_ACK) + 8
-_REQUEST = b"\x08\x01\x32"  # Command{version: 1, request}, up to its length
 
 _COMMANDS: Final = frozenset(range(3, 10))  # field numbers of which exactly one must be there
 _VARINT_TYPE, _I64_TYPE, _LENGTH_TYPE, _GROUP_TYPE, _END_GROUP_TYPE, _I32_TYPE = range(6)
@@ -41,86 +39,6 @@ def varint(value: int) -> bytes:
 
 
 # ---------------------------------------------------------------- reading
-
-
-def scan_ack(frame: bytes) -> int | None:
-    """The msgid that `frame` acknowledges, if it is the plain form of an ack; else None."""
-    if len(frame) == _ACK_BYTES and frame.startswith(_ACK):
-        return int.from_bytes(frame[5:], "little")
-    return None
-
-
-def scan_send(frame: bytes) -> tuple[int, bytes, bytes] | None:  # noqa: C901, PLR0912  # every call would cost
-    """(seqid, Message bytes, receiver) if `frame` sends a legal text to a user or group and says nothing else; else None.
-
-    The receiver is the bytes from the name in `to` on; the name is not checked beyond being there. A group's are
-    followed by GROUP_MARK, with which no name ends.
-    """
-    end = len(frame)
-    if end < 24 or not frame.startswith(_REQUEST) or frame[-9] != 0x21:
-        return None
-    # Command.request
-    length = frame[3]
-    at = 4
-    if length > 127:
-        high = frame[4]
-        if not 0 < high < 128:
-            return None
-        length += (high << 7) - 128
-        at = 5
-    if at + length != end or frame[at] != 0x12:
-        return None
-    # Request.payload, the Message
-    length = frame[at + 1]
-    at += 2
-    if length > 127:
-        high = frame[at]
-        if not 0 < high < 128:
-            return None
-        length += (high << 7) - 128
-        at += 1
-    if at + length != end - 9 or length < 8:
-        return None
-    body = frame[at : end - 9]
-    # Message.payload, the MessageTxt
-    if body[0] != 0x12:
-        return None
-    length = body[1]
-    at = 2
-    if length > 127:
-        high = body[2]
-        if not 0 < high < 128:
-            return None
-        length += (high << 7) - 128
-        at = 3
-    to = at + length
-    size = len(body)
-    # Message.to, perhaps chat, and the end
-    if to + 3 > size or body[to] != 0x1A or body[to + 1] > 127:
-        return None
-    name_end = to + 2 + body[to + 1]
-    if name_end != size and (name_end + 2 != size or not body.endswith(GROUP_MARK)):
-        return None
-    # MessageTxt.txt, and the end
-    if length < 3 or body[at] != 0x0A:
-        return None
-    text = body[at + 1]
-    at += 2
-    if text > 127:
-        high = body[at]
-        if not 0 < high < 128:
-            return None
-        text += (high << 7) - 128
-        at += 1
-    if at + text != to or text > TEXT_BYTES:
-        return None
-    words = body[at:to]
-    if not words.isascii():
-        try:
-            words.decode()
-        except UnicodeDecodeError:
-            return None
-    return int.from_bytes(frame[end - 8 :], "little"), body, body[to + 2 :]
 
 
 def decode(frame: bytes) -> pb.Command:
@@ -231,14 +149,23 @@ def push(record: bytes, msgid: int) -> bytes:
 
     A msgid of 0 makes the push of a transient message, which wants no ack.
     """
-    size = len(record)
-    length = _VARINT[size] if size < 16384 else varint(size)
-    request = size + len(length) + (10 if msgid else 1)
-    head = _VARINT[request] if request < 16384 else varint(request)
-    total = varint(request + len(head) + 3)
-    if msgid:
-        return b"%b\x08\x01\x32%b\x12%b%b\x21%b" % (total, head, length, record, _FIXED64.pack(msgid))
-    return b"%b\x08\x01\x32%b\x12%b%b" % (total, head, length, record)
+    return pushes((record,), (msgid,)) if msgid else event(pb.MESSAGE, record)
+
+
+def pushes(records: Sequence[bytes], msgids: Sequence[int]) -> bytes:
+    """The frames that carry stored Messages to a device, as `push` makes them, together."""
+    pieces: list[bytes] = []
+    for record, msgid in zip(records, msgids, strict=True):
+        pieces += (_push_head(len(record)), record, _SEQID.pack(0x21, msgid))
+    return b"".join(pieces)
+
+
+@lru_cache(HEADS)
+def _push_head(size: int) -> bytes:
+    """What stands before a record of `size` bytes in the frame that pushes it."""
+    record = b"\x12" + varint(size)
+    request = b"\x08\x01\x32" + varint(len(record) + size + _SEQID.size) + record
+    return varint(len(request) + size + _SEQID.size) + request
 
 
 def sent(seqid: int, msgid: int, seq: int, timestamp: bytes) -> bytes:
@@ -246,12 +173,11 @@ def sent(seqid: int, msgid: int, seq: int, timestamp: bytes) -> bytes:
 
     `timestamp` is the varint of the ms since the epoch.
     """
-    place = b"\x10" + varint(seq) if seq else b""
-    tail = b"%b\x18%b" % (place, timestamp)
+    tail = b"\x10%b\x18%b" % (_VARINT[seq] if seq < 16384 else varint(seq), timestamp) if seq else b"\x18" + timestamp
     if not seqid:
         return response(0, b"\x09" + _FIXED64.pack(msgid) + tail)
-    size = len(tail)
-    return _SENT.pack(size + 24, 8, 1, 0x3A, size + 20, 0x19, seqid, 0x22, size + 9, 0x09, msgid) + tail
+    head, payload = _SENT_HEADS[len(tail)]
+    return _SENT.pack(head, seqid, payload, msgid) + tail
 
 
 def response(seqid: int, payload: bytes = b"", code: int = pb.OK, reason: str = "") -> bytes:

@@ -1,6 +1,6 @@
 """Group commit: durable first, one batch for all that a turn has collected, the answers after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 
@@ -48,7 +48,7 @@ class Bench:
         self.disk = Disk()
         self.happened: list[str] = []
         self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal, Figures())  # type: ignore[arg-type]
-        self.commit.on_message = lambda draft, _: self.happened.append(f"stored {draft.seqid}")
+        self.commit.on_messages = lambda drafts, _: self.happened.extend(f"stored {draft.seqid}" for draft in drafts)
         self.commit.on_change = lambda change, _: self.happened.append(f"changed {change.rule}")
         self.commit.on_refused = lambda draft: self.happened.append(f"refused {draft.seqid}")
         self.commit.on_acked = lambda stream: self.happened.append(f"acked {stream.cursor}")
@@ -171,12 +171,12 @@ def test_after_a_failure_nothing_is_committed_or_answered_any_more(bench: Bench)
 
 
 def test_a_fault_with_one_message_is_logged_and_costs_no_other(bench: Bench) -> None:
-    def on_message(draft: Draft, now_ms: int) -> None:
-        if draft.seqid == 2:
+    def on_messages(drafts: Sequence[Draft], now_ms: int) -> None:
+        if drafts[0].seqid == 2:
             raise ZeroDivisionError
-        bench.happened.append(f"stored {draft.seqid}")
+        bench.happened += [f"stored {draft.seqid}" for draft in drafts]
 
-    bench.commit.on_message = on_message
+    bench.commit.on_messages = on_messages
     bench.send(1, 2, 3)
     bench.then("then")
     bench.clock.settle()
@@ -391,7 +391,7 @@ class Out:
 
 def test_connections_are_written_to_after_the_commit_of_their_turn(bench: Bench) -> None:
     out = Out(bench)
-    bench.commit.on_message = lambda draft, _: bench.commit.touch(out)  # type: ignore[arg-type]
+    bench.commit.on_messages = lambda drafts, _: bench.commit.touch(out)  # type: ignore[arg-type]
     bench.then("then")
     bench.send(1)
     bench.clock.settle()

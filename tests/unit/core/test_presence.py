@@ -385,10 +385,10 @@ def test_those_who_type_at_the_same_time_share_a_frame(place: Place) -> None:
     place.second()
     for session in (alice, bob, carol):
         session.events()
-    place.registry.seat(alice_inbox := place.registry._inboxes[ALICE], [(7, 1)])
+    place.registry.seat(alice_inbox := place.registry.inboxes[ALICE], [(7, 1)])
     assert alice_inbox.user == ALICE
     for user in (BOB, CAROL):
-        place.registry.seat(place.registry._inboxes[user], [(7, 1)])
+        place.registry.seat(place.registry.inboxes[user], [(7, 1)])
     place.typing.note(alice, 7, "team")
     place.typing.note(carol, 7, "team")
     place.typing.note(carol, single_conversation(BOB, CAROL))
@@ -406,7 +406,7 @@ def test_of_many_who_type_some_are_told(place: Place, monkeypatch: pytest.Monkey
     place.clock.advance(2_000)
     bob.events()
     for session in [bob, *crowd]:
-        place.registry.seat(place.registry._inboxes[session.user], [(7, 1)])
+        place.registry.seat(place.registry.inboxes[session.user], [(7, 1)])
     for session in crowd:
         place.typing.note(session, 7, "team")
     place.clock.advance(2_000)

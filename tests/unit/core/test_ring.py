@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from rockdove.core import news_pb2 as news
 from rockdove.core.delivery import ring as ring_module
 from rockdove.core.delivery.ring import RECORD_BYTES, RING_BYTES, Ring
+from rockdove.core.delivery.run import Run
 from rockdove.core.errors import REPLACED
 from rockdove.core.hearing import Hearing
 from rockdove.core.records import Draft, single_conversation
 from rockdove.core.registry import Registry
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.virtual import Clock, Journal
 
@@ -50,6 +52,8 @@ class Recorder:
 def _plain(argument: Any) -> Any:
     if isinstance(argument, Draft):
         return argument.seq, argument.msgid, argument.record
+    if isinstance(argument, Run):
+        return argument.conversation, argument.first, *argument.msgids, argument.sender, argument.device, argument.frames
     if isinstance(argument, (list, tuple)) or hasattr(argument, "append"):
         return [_plain(each) for each in argument]
     return argument
@@ -122,9 +126,9 @@ def test_messages_are_heard_as_they_were_stored_and_in_order(messages: Sequence[
         nodes.ring.message(stored(conversation, seq, record, version))
     nodes.carry()
     for conversation, copies in ((GROUP, 1), (TALK, 2)):  # both users of a single chat may be there
-        told = [call for call in nodes.heard.calls if call[1] == conversation]
+        told = [call for call in nodes.heard.calls if call[1][0] == conversation]
         sent = [
-            ("push", of, seq, seq << 40, 3, 5, record, version, nodes.now_ms)
+            ("push", (of, seq, seq << 40, 3, 5, codec.push(record, seq << 40)), version, nodes.now_ms)
             for seq, (of, record) in enumerate(messages, 1)
             if of == conversation
         ]
@@ -161,7 +165,7 @@ def test_what_does_not_fit_into_one_ring_takes_several(nodes: Nodes) -> None:
     assert len(nodes.bus.rung) > 1
     assert all(len(data) <= RING_BYTES for _, data in nodes.bus.rung)
     nodes.carry()
-    assert [call[2] for call in nodes.heard.calls] == list(range(1, 41))
+    assert [call[1][1] for call in nodes.heard.calls] == list(range(1, 41))
 
 
 # ---------------------------------------------------------------- groups, people, sessions

@@ -1,163 +1,17 @@
 """Protobuf is the reference: what is read and written here is what it reads and writes."""
 
-from typing import Any
-
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from rockdove.core.records.message import counts
-from rockdove.wire import codec, names
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import ProtocolError
-from rockdove.wire.limits import TEXT_BYTES
+from tests.unit.wire.frames import EDGES, chats, damaged, send_frame, u64, user_names, words
 
-EDGES = [0, 1, 127, 128, 16_383, 16_384, 2**31, 2**32, 2**40, 2**63 - 1, 2**63, 2**64 - 1]
-u64 = st.one_of(st.sampled_from(EDGES), st.integers(0, 2**64 - 1))
 places = st.one_of(st.sampled_from(EDGES[:-2]), st.integers(0, 2**63 - 1))
-user_names = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
-chats = st.sampled_from([pb.SINGLE, pb.GROUP_CHAT])
-words = st.text(st.characters(codec="utf-8"), min_size=2, max_size=40)
-texts = st.builds(lambda text, times: (text * times).encode()[:16_000].decode(errors="ignore"), words, st.integers(1, 2_000))
-
-
-def send_frame(seqid: int, to: str, text: str, **fields: Any) -> bytes:
-    """A request to send a text, as protobuf writes it."""
-    message = pb.Message(to=to, payload=pb.MessageTxt(txt=text).SerializeToString(), **fields)
-    request = pb.Request(seqid=seqid, payload=message.SerializeToString())
-    return pb.Command(version=1, request=request).SerializeToString()
-
-
-def ack_frame(msgid: int) -> bytes:
-    """An ack, as protobuf writes it."""
-    return pb.Command(version=1, response=pb.Response(seqid=msgid)).SerializeToString()
-
-
-@st.composite
-def damaged(draw: st.DrawFn, frames: st.SearchStrategy[bytes]) -> bytes:
-    """Frames with a few bytes changed, put in or left out."""
-    data = bytearray(draw(frames))
-    for _ in range(draw(st.integers(1, 3))):
-        at = draw(st.one_of(st.integers(0, min(20, len(data))), st.integers(0, len(data))))
-        kind = draw(st.sampled_from(["change", "nudge", "insert", "delete"]))
-        if kind == "insert":
-            data[at:at] = draw(st.binary(min_size=1, max_size=4))
-        elif at < len(data):
-            if kind == "change":
-                data[at] = draw(st.integers(0, 255))
-            elif kind == "nudge":
-                data[at] = (data[at] + draw(st.sampled_from([-1, 1]))) % 256
-            else:
-                del data[at]
-    return bytes(data)
-
-
-# ---------------------------------------------------------------- the scanner
-
-
-def agrees_with_protobuf(frame: bytes) -> bool:
-    """Whether the scanner took `frame`; if so, protobuf reads the same from it."""
-    found = codec.scan_send(frame)
-    if found is None:
-        return False
-    seqid, body, to = found
-    chat = pb.SINGLE
-    if to.endswith(codec.GROUP_MARK):
-        to, chat = to.removesuffix(codec.GROUP_MARK), pb.GROUP_CHAT
-    if not names.is_name(to.decode("latin-1")):  # nobody is called so: it goes to protobuf after all
-        return False
-    command = codec.decode(frame)
-    assert codec.kind(command) == "request"
-    request = command.request
-    assert (request.type, request.seqid, len(request.opts)) == (pb.MESSAGE, seqid, 0)
-    message = pb.Message.FromString(request.payload)
-    assert (message.type, message.chat, message.to) == (pb.TXT, chat, to.decode())
-    assert not message.mentions
-    assert codec.canonical(message) == body
-    text = pb.MessageTxt.FromString(message.payload)
-    assert len(text.txt.encode()) <= TEXT_BYTES
-    return True
-
-
-@given(u64.filter(bool), user_names, texts, chats)
-def test_a_plain_text_to_a_user_or_a_group_takes_the_fast_way(seqid: int, to: str, text: str, chat: pb.Chat) -> None:
-    assert agrees_with_protobuf(send_frame(seqid, to, text, chat=chat))
-
-
-@given(user_names, user_names)
-def test_a_user_and_a_group_of_the_same_name_are_different_receivers(user: str, group: str) -> None:
-    receivers = [codec.scan_send(send_frame(5, name, "hello", chat=chat)) for name, chat in ((user, 0), (group, 1))]
-    assert [found and found[2] for found in receivers] == [user.encode(), group.encode() + codec.GROUP_MARK]
-    assert not names.is_name((group.encode() + codec.GROUP_MARK).decode())
-
-
-@pytest.mark.parametrize("size", [*range(100, 140), *range(16_300, 16_400), 20_000])
-def test_around_the_lengths_of_varints_the_scanner_agrees_with_protobuf(size: int) -> None:
-    for to in ("b", "b" * 64):
-        for chat in (pb.SINGLE, pb.GROUP_CHAT):
-            took = agrees_with_protobuf(send_frame(5, to, "x" * size, chat=chat))
-            assert took or size > 16_200
-
-
-@settings(max_examples=2_000)
-@given(damaged(st.builds(send_frame, u64, user_names, texts, chat=chats)))
-def test_whatever_the_scanner_takes_protobuf_reads_in_the_same_way(frame: bytes) -> None:
-    agrees_with_protobuf(frame)
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        send_frame(1, "bob", "x", chat=2),
-        send_frame(1, "bob", "x") + b"\x20\x01",  # outside the message
-        send_frame(1, "crew", "x", chat=pb.GROUP_CHAT, mentions=["@all"]),
-        send_frame(1, "crew", "x", chat=pb.GROUP_CHAT, reply_to=5),
-        send_frame(1, "", "hello", chat=pb.GROUP_CHAT),
-        send_frame(1, "bob", "x", type=pb.CUSTOM),
-        send_frame(1, "bob", "x", reply_to=5),
-        send_frame(1, "bob", "x", mentions=["carol"]),
-        send_frame(1, "bob", "x", seq=5),
-        send_frame(1, "bob", "x", **{"from": "carol"}),
-        send_frame(1, "bob", ""),
-        send_frame(1, "", "x"),
-        send_frame(1, "bob", "x" * 16_385),
-        send_frame(0, "bob", "x"),
-        pb.Command(version=1, request=pb.Request(seqid=1, opts=[pb.Option()], payload=b"\x1a\x03bob")).SerializeToString(),
-        pb.Command(version=1, request=pb.Request(type=pb.SYNC, seqid=1, payload=b"x" * 30)).SerializeToString(),
-        send_frame(1, "bob", "x") + b"\x42\x00",  # a second command
-        b"\x08\x02" + send_frame(1, "bob", "x")[2:],
-        send_frame(1, "bob", "x").replace(b"\x0a\x01x", b"\x0a\x01\xff"),  # not UTF-8
-        send_frame(1, "bob", "\ud7ff").replace("\ud7ff".encode(), b"\xed\xa0\x80"),  # a surrogate
-        b"",
-        b"\x08\x01\x32",
-    ],
-)
-def test_everything_else_is_left_to_protobuf(frame: bytes) -> None:
-    assert not agrees_with_protobuf(frame)
-
-
-@given(u64.filter(bool))
-def test_a_plain_ack_takes_the_fast_way(msgid: int) -> None:
-    assert codec.scan_ack(ack_frame(msgid)) == msgid
-
-
-@settings(max_examples=500)
-@given(damaged(st.builds(ack_frame, u64)))
-def test_whatever_the_scanner_takes_for_an_ack_is_one(frame: bytes) -> None:
-    msgid = codec.scan_ack(frame)
-    if msgid is not None:
-        command = codec.decode(frame)
-        assert codec.kind(command) == "response"
-        assert command.response == pb.Response(seqid=msgid)
-
-
-@pytest.mark.parametrize(
-    "response",
-    [pb.Response(code=5, seqid=1), pb.Response(), pb.Response(reason="x", seqid=1), pb.Response(seqid=1, payload=b"x")],
-)
-def test_other_responses_are_no_plain_acks(response: pb.Response) -> None:
-    assert codec.scan_ack(pb.Command(version=1, response=response).SerializeToString()) is None
 
 
 # ---------------------------------------------------------------- decode

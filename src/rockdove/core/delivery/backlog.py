@@ -111,13 +111,19 @@ class Backlog:
 
     def _push(self, stream: Stream, messages: Sequence[Stored], hidden: frozenset[int]) -> None:
         outbound = self._outbound
-        now_ms = self._scheduler.now_ms()
-        for message in messages:
-            if message.device == outbound.device:
-                outbound.skip(stream, message.seq)
-            else:
-                record = codec.tombstone(message.record) if message.seq in hidden else message.record
-                outbound.push(stream, message.seq, message.msgid, record, message.sender, now_ms)
+        seqs, msgids, own, frames = list[int](), list[int](), list[int](), list[bytes]()
+        for seq, msgid, sender, device, record in messages:
+            if device != outbound.device:
+                seqs.append(seq)
+                msgids.append(msgid)
+                frames.append(codec.push(codec.tombstone(record) if seq in hidden else record, msgid))
+                if sender == outbound.user:
+                    own.append(seq)
+            elif not seqs:
+                outbound.skip(stream, seq)
+        if seqs:
+            outbound.push(stream, seqs, msgids, own, frames, self._scheduler.now_ms())
+            stream.position = messages[-1].seq  # what follows the last one was sent by this device
         if outbound.waiting_bytes > FLUSH_BYTES:
             outbound.write_out()
 

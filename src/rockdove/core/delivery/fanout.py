@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.delivery.ring import Ring
+from rockdove.core.delivery.run import Run, run_of
 from rockdove.core.delivery.window import Stream
 from rockdove.core.msgid import timestamp_ms
 from rockdove.core.records import (
@@ -41,13 +42,12 @@ class Fanout:
 
     # -- what is stored
 
-    def message(self, draft: Draft, now_ms: int) -> None:
-        """A message was stored by this node: push it to every device of the conversation but the sender's own."""
+    def messages(self, drafts: Sequence[Draft], now_ms: int) -> None:
+        """A run was stored by this node: push it to every device of the conversation but the sender's own."""
         if self._ring is not None:
-            self._ring.message(draft)
-        self.push(
-            draft.conversation, draft.seq, draft.msgid, draft.sender, draft.device, draft.record, draft.group_version, now_ms
-        )
+            for draft in drafts:
+                self._ring.message(draft)
+        self.push(run_of(drafts), drafts[0].group_version, now_ms)
 
     def remind(self, draft: Draft, now_ms: int) -> None:
         """A message was found to be stored, perhaps by a node that died before it told anybody: whoever lacks it reads it."""
@@ -56,43 +56,25 @@ class Fanout:
                 self._ring.reminder(draft)
             self.owe(draft.conversation, draft.seq)
 
-    def push(
-        self,
-        conversation: int,
-        seq: int,
-        msgid: int,
-        sender: int,
-        device: int,
-        record: bytes,
-        group_version: int,
-        now_ms: int,
-        but: Collection[int] = (),
-    ) -> None:
-        """Push a stored message to the sessions of this node; the frame is built once. `sender` and `device` are ids.
-
-        In a group, to all `but` these users.
-        """
-        registry = self._registry
+    def push(self, run: Run, group_version: int, now_ms: int, but: Collection[int] = ()) -> None:
+        """Push stored messages to the sessions of this node. In a group, to all `but` these users."""
+        conversation, inboxes = run.conversation, self._registry.inboxes
         if conversation < GROUPS_END:
-            here = registry.group(conversation)
-            if not here:
-                return
-            if not self.knows(conversation, group_version):
-                return
-            frame = codec.push(record, msgid)
-            for inbox in here:
-                if but and inbox.user in but:
-                    continue
-                for session in inbox.sessions:
-                    session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
+            here = self._registry.group(conversation)
+            if here and self.knows(conversation, group_version):
+                for inbox in here:
+                    if but and inbox.user in but:
+                        continue
+                    for session in inbox.sessions:
+                        session.outbound.deliver(run, now_ms)
             return
         low, high = single_members(conversation)
-        frame = codec.push(record, msgid)
-        for session in registry.sessions(low):
-            session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
-        if high != low:
-            for session in registry.sessions(high):
-                session.outbound.deliver(conversation, seq, msgid, frame, sender, device, now_ms)
+        if low in inboxes:
+            for session in inboxes[low].sessions:
+                session.outbound.deliver(run, now_ms)
+        if high in inboxes and high != low:
+            for session in inboxes[high].sessions:
+                session.outbound.deliver(run, now_ms)
 
     def change(self, change: Change, now_ms: int) -> None:
         """A change was stored by this node. Who came gets its notices, who went the one that tells of it (protocol §7)."""
@@ -137,7 +119,7 @@ class Fanout:
             if registry.joined(user, conversation, version):
                 self.on_joined(user, conversation)
         for notice in notices:  # newcomers read them: the whole log is new to them
-            self.push(conversation, notice.seq, notice.msgid, 0, 0, notice.record, version, now_ms, but=newcomers)
+            self.push(run_of([notice]), version, now_ms, but=newcomers)
         for user in parted:
             if registry.overtaken(conversation, version):
                 self.on_unknown(conversation)  # he may have come back since

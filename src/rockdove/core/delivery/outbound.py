@@ -1,15 +1,15 @@
 """One session's way out: frames are collected here, and written once per turn."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.backlog import Backlog
-from rockdove.core.delivery.window import Early, Stream, Window
+from rockdove.core.delivery.run import Run
+from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.ports import Link, Scheduler, Store
 from rockdove.core.records import next_span
-from rockdove.wire import codec
 
 if TYPE_CHECKING:
     from rockdove.core.registry import Inbox
@@ -86,13 +86,16 @@ class Outbound:
     def flush(self) -> None:
         """The end of a turn: carry the backlog on, and write."""
         self._touched = False
-        self.backlog.carry_on()
-        self.write_out()
+        if self.backlog.owed:
+            self.backlog.carry_on()
+        if self._frames:
+            self.write_out()
 
     def write_out(self) -> None:
         """Write what has been collected."""
-        if self._frames:
-            frames, self._frames = self._frames, []
+        frames = self._frames
+        if frames:
+            self._frames = []
             self._link.write(frames[0] if len(frames) == 1 else b"".join(frames))
 
     @property
@@ -102,45 +105,48 @@ class Outbound:
 
     # -- messages
 
-    def deliver(self, conversation: int, seq: int, msgid: int, frame: bytes, sender: int, device: int, now_ms: int) -> None:
-        """A new message of the log: push it if everything before it has been pushed, else leave it to the backlog."""
+    def deliver(self, run: Run, now_ms: int) -> None:
+        """New messages of the log: push them if everything before them has been pushed, else leave them to the backlog."""
         if not self.live:
             return
         window = self.window
-        stream = window.streams.get(conversation)
-        if stream is not None and stream.caught_up:
-            if seq == stream.position + 1:
-                if device == self.device:
-                    self.skip(stream, seq)
-                elif window.room > 0 and not self.paused:
-                    if window.push(stream, seq, msgid, sender != self.user, now_ms):
-                        self._check_by(stream.repush_ms)
-                    self.write(frame)
-                else:
-                    self._fall_behind(stream)
-                if stream.early:
-                    self._follow_on(stream, now_ms)
-            elif seq > stream.position:
-                self._keep_for_later(stream, seq, (msgid, frame, sender, device))
-            return
-        if stream is not None and stream.reading and stream.position < seq <= stream.position + self._early:
-            stream.early[seq] = (msgid, frame, sender, device)  # follows what is being read
-            return
-        self.owe(conversation)
+        stream = window.streams.get(run.conversation)
+        if stream is None or not stream.caught_up:
+            self._wait_behind(stream, run)
+        elif run.first == stream.position + 1:
+            if run.device == self.device:
+                if window.skip(stream, run.last):
+                    self.commit.move_cursor(stream)
+            elif len(window.awaited) + len(run.msgids) <= window.limit and not self.paused:
+                if window.push(stream, run.seqs, run.msgids, run.seqs if run.sender == self.user else (), now_ms):
+                    self._check_by(stream.repush_ms)
+                self.write(run.frames)
+            else:
+                self._fall_behind(stream)
+            if stream.early:
+                self._follow_on(stream, now_ms)
+        elif run.last > stream.position:
+            self._keep_for_later(stream, run)
 
-    def _keep_for_later(self, stream: Stream, seq: int, message: Early) -> None:
+    def _wait_behind(self, stream: Stream | None, run: Run) -> None:
+        if stream is not None and stream.reading and stream.position < run.last and run.first <= stream.position + self._early:
+            stream.early[run.first] = run  # follows what is being read
+        else:
+            self.owe(run.conversation)
+
+    def _keep_for_later(self, stream: Stream, run: Run) -> None:
         """One that precedes it is missing: on another lane or node it may be told a moment later."""
-        if seq > stream.position + self._early:
+        if run.last > stream.position + self._early:
             self._fall_behind(stream)
             return
         if not stream.early:
             self._wait_for_missing(stream)
-        stream.early[seq] = message
+        stream.early[run.first] = run
 
     def catch_up(self, stream: Stream, now_ms: int) -> None:
         """All that was stored when it was read is pushed; what came meanwhile follows, if nothing is missing before it."""
         stream.caught_up = True
-        stream.early = {seq: message for seq, message in stream.early.items() if seq > stream.position}
+        stream.early = {first: run for first, run in stream.early.items() if run.last > stream.position}
         self._follow_on(stream, now_ms)
         if stream.early:
             self._wait_for_missing(stream)
@@ -152,8 +158,7 @@ class Outbound:
         """A message has come for which the next one was waiting."""
         following = stream.early.pop(stream.position + 1, None)
         if following is not None:
-            msgid, frame, sender, device = following
-            self.deliver(stream.conversation, stream.position + 1, msgid, frame, sender, device, now_ms)
+            self.deliver(following, now_ms)
 
     def _wait_no_longer(self, stream: Stream) -> None:
         """What is missing was not rung, or is late: it is read."""
@@ -182,12 +187,14 @@ class Outbound:
             stream.stale = True
         self.owe(conversation)
 
-    def push(self, stream: Stream, seq: int, msgid: int, record: bytes, sender: int, now_ms: int) -> None:
-        """A message of the backlog."""
-        self.commit.figures.pushes += 1
-        if self.window.push(stream, seq, msgid, sender != self.user, now_ms):
+    def push(
+        self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int], frames: list[bytes], now_ms: int
+    ) -> None:
+        """Messages of the backlog, and their frames; `own` are the seqs that the user has sent himself."""
+        self.commit.figures.pushes += len(seqs)
+        if self.window.push(stream, seqs, msgids, own, now_ms):
             self._check_by(stream.repush_ms)
-        self._frames.append(codec.push(record, msgid))
+        self._frames += frames
 
     def skip(self, stream: Stream, seq: int) -> None:
         """A message that this device sent itself."""
@@ -208,13 +215,25 @@ class Outbound:
             stream.fall_behind()
         self.owe(conversation)
 
-    def ack(self, msgid: int, now_ms: int) -> None:
-        """The device acknowledges a message, and so all earlier ones of its conversation (protocol §5 Ack)."""
-        stream = self.window.ack(msgid, now_ms)
-        if stream is not None:
-            self.commit.move_cursor(stream)
-            if self.backlog.owed:
-                self.touch()
+    def ack(self, msgids: Sequence[int], now_ms: int) -> None:
+        """The device acknowledges messages, with each all earlier ones of its conversation (protocol §5 Ack).
+
+        One that was not pushed here, or was acknowledged before, has no effect.
+        """
+        awaited = self.window.awaited
+        for msgid in reversed(msgids):  # the last one of a conversation stands for all before it
+            stream = awaited.get(msgid)
+            if stream is not None:
+                self.window.ack(stream, msgid, now_ms)
+                self.commit.move_cursor(stream)
+        if self.backlog.owed:
+            self.touch()
+
+    def ack_oldest(self, now_ms: int) -> None:
+        """The device acknowledges the oldest message that awaits it, whichever that is (protocol §3)."""
+        for msgid in self.window.awaited:
+            self.ack((msgid,), now_ms)
+            return
 
     def push_again(self, now_ms: int) -> None:
         """What waited too long for its ack comes again, from the oldest on (protocol §5 Ack)."""

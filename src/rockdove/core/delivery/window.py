@@ -1,16 +1,17 @@
 """What was pushed to a device, and has it been acknowledged (protocol §5)."""
 
-from collections import deque
+from bisect import bisect_left
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.records import Spans
 from rockdove.wire.limits import REPUSH_MS
 
 if TYPE_CHECKING:
+    from rockdove.core.delivery.run import Run
     from rockdove.core.registry import Inbox
 
 NEVER: Final = 1 << 62
-Early = tuple[int, bytes, int, int]  # of a message: msgid, push frame, sender (user id), device id
 
 
 class Stream:
@@ -29,6 +30,8 @@ class Stream:
         "early",
         "hides",
         "inbox",
+        "msgids",
+        "own",
         "position",
         "reading",
         "repush_ms",
@@ -46,10 +49,12 @@ class Stream:
         self.visible = visible  # the seqs that the user may see
         self.hides = hides  # whether he has deleted some of them for himself
         self.stale = False  # whether this may have changed since
-        self.unacked: deque[int] = deque()
+        self.unacked: list[int] = []  # upwards
+        self.msgids: list[int] = []  # theirs
+        self.own: list[int] = []  # those of them that the user has sent himself, from another device
         self.caught_up = False  # nothing lies between `position` and the end of the log: a new message may be pushed
         self.reading = False  # the log is being read from `position` on
-        self.early: dict[int, Early] = {}  # by seq: came before one that precedes it, or while the log was being read
+        self.early: dict[int, Run] = {}  # by first seq: came before one that precedes it, or while the log was being read
         self.acked_foreign = 0  # highest acknowledged seq that somebody else had sent
         self.repush_ms = NEVER  # when the unacknowledged ones come again
 
@@ -60,41 +65,58 @@ class Stream:
 
 
 class Window:
-    """The pushes of one session that await their ack, oldest first."""
+    """The pushes of one session that await their ack."""
 
-    __slots__ = ("_pushed", "limit", "streams")
+    __slots__ = ("awaited", "limit", "streams")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.streams: dict[int, Stream] = {}  # by conversation
-        self._pushed: dict[int, tuple[Stream, int, bool]] = {}  # by msgid: the seq, and whether somebody else sent it
+        self.awaited: dict[int, Stream] = {}  # by msgid, oldest first: where it stands in `msgids`
 
     @property
     def room(self) -> int:
         """How many more messages may be pushed."""
-        return self.limit - len(self._pushed)
+        return self.limit - len(self.awaited)
 
-    def push(self, stream: Stream, seq: int, msgid: int, foreign: bool, now_ms: int) -> bool:
-        """Note that a message is on its way. One that is being pushed again keeps its place.
+    def push(self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int], now_ms: int) -> bool:
+        """Note that messages are on their way; `seqs` go upwards, `own` are of the user. One pushed again keeps its place.
 
-        Returns whether it is the first of its stream to await an ack: `repush_ms` was set.
+        Returns whether they are the first of their stream to await an ack: `repush_ms` was set.
         """
-        stream.position = seq
-        if msgid in self._pushed:
-            return False
+        stream.position = seqs[-1]
         first = not stream.unacked
         if first:
             stream.repush_ms = now_ms + REPUSH_MS
-        stream.unacked.append(seq)
-        self._pushed[msgid] = (stream, seq, foreign)
+        elif seqs[0] <= stream.unacked[-1]:
+            self._push_again(stream, seqs, msgids, own)
+            return False
+        stream.unacked += seqs
+        stream.msgids += msgids
+        if own:
+            stream.own += own
+        awaited = self.awaited
+        for msgid in msgids:
+            awaited[msgid] = stream
         return first
+
+    def _push_again(self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int]) -> None:
+        for seq, msgid in zip(seqs, msgids, strict=True):
+            if msgid not in self.awaited:
+                self.awaited[msgid] = stream
+                at = bisect_left(stream.unacked, seq)
+                stream.unacked.insert(at, seq)
+                stream.msgids.insert(at, msgid)
+                if seq in own:
+                    stream.own.insert(bisect_left(stream.own, seq), seq)
 
     def skip(self, stream: Stream, seq: int) -> bool:
         """Pass over a message that the device sent itself. Returns whether the cursor moved."""
         stream.position = seq
         if stream.unacked:
             return False
-        stream.cursor = max(stream.cursor, seq)
+        if seq > stream.cursor:
+            stream.cursor = seq
         return True
 
     def leap(self, stream: Stream, seq: int) -> None:
@@ -103,52 +125,37 @@ class Window:
         if not stream.unacked:
             stream.cursor = max(stream.cursor, seq)
 
-    def ack(self, msgid: int, now_ms: int) -> Stream | None:
-        """The device has this message and all earlier ones of its conversation. Returns the stream whose cursor moved.
-
-        A msgid of 0 stands for the oldest unacknowledged one (protocol §3). None: it was not pushed here, or was
-        acknowledged before.
-        """
-        pushed = self._pushed
-        if not msgid:
-            if not pushed:
-                return None
-            msgid = next(iter(pushed))
-        entry = pushed.pop(msgid, None)
-        if entry is None:
-            return None
-        stream, seq, foreign = entry
-        unacked = stream.unacked
-        if foreign and seq > stream.acked_foreign:
-            stream.acked_foreign = seq
-        if unacked[0] == seq:
-            unacked.popleft()
-        else:
-            self._ack_through(stream, seq)
-        if stream.position < seq:  # acknowledged while it was about to be pushed again
-            stream.position = seq
-        self._acked(stream, now_ms)
-        return stream
+    def ack(self, stream: Stream, msgid: int, now_ms: int) -> None:
+        """The device has this message, which awaits its ack in `stream`, and all earlier ones of the conversation."""
+        self._acked(stream, stream.msgids.index(msgid) + 1, now_ms)
 
     def give_up(self, stream: Stream, before: int, now_ms: int) -> None:
         """Await no more acks of messages with a seq below `before`. What was pushed after them waits on, as after any ack."""
         stream.position = max(stream.position, stream.unacked[-1])
-        self._ack_through(stream, before - 1)
-        self._acked(stream, now_ms)
+        self._acked(stream, bisect_left(stream.unacked, before), now_ms)
 
-    def _acked(self, stream: Stream, now_ms: int) -> None:
-        unacked = stream.unacked
-        stream.cursor = max(stream.cursor, unacked[0] - 1 if unacked else stream.position)
+    def _acked(self, stream: Stream, count: int, now_ms: int) -> None:
+        """The first `count` of those that await an ack await none any more."""
+        unacked, msgids = stream.unacked, stream.msgids
+        seq = unacked[count - 1]
+        if stream.own:
+            self._acked_own(stream, unacked[:count])
+        elif seq > stream.acked_foreign:
+            stream.acked_foreign = seq
+        for msgid in msgids[:count]:
+            del self.awaited[msgid]
+        del unacked[:count], msgids[:count]
+        if stream.position < seq:  # acknowledged while it was about to be pushed again
+            stream.position = seq
+        cursor = unacked[0] - 1 if unacked else stream.position
+        if cursor > stream.cursor:
+            stream.cursor = cursor
         stream.repush_ms = now_ms + REPUSH_MS if unacked else NEVER
 
-    def _ack_through(self, stream: Stream, seq: int) -> None:
-        while stream.unacked and stream.unacked[0] <= seq:
-            stream.unacked.popleft()
-        earlier = [msgid for msgid, entry in self._pushed.items() if entry[0] is stream and entry[1] <= seq]
-        for msgid in earlier:
-            _, place, foreign = self._pushed.pop(msgid)
-            if foreign and place > stream.acked_foreign:
-                stream.acked_foreign = place
+    def _acked_own(self, stream: Stream, seqs: Sequence[int]) -> None:
+        foreign = set(seqs).difference(stream.own)
+        stream.acked_foreign = max(foreign, default=stream.acked_foreign)
+        del stream.own[: bisect_left(stream.own, seqs[-1] + 1)]
 
     def rewind(self, now_ms: int) -> list[Stream]:
         """The streams that waited too long for an ack, set back to their oldest unacknowledged message."""

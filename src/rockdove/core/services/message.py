@@ -1,5 +1,6 @@
 """Sending (protocol §4)."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from google.protobuf.message import Message
@@ -8,19 +9,19 @@ from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
+from rockdove.core.plain import FRAME_MARGIN, Route
 from rockdove.core.ports import Permit, Rule, Scheduler, Store
 from rockdove.core.records import GROUPS_END, Change, Draft, Outcome, digest_of, single_conversation
 from rockdove.core.rules.amending import Edit, React, Recall
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
 from rockdove.core.services.content import EVERYONE, parse_message
 from rockdove.core.services.requests import find_group, find_user
-from rockdove.wire import codec
+from rockdove.wire import codec, plain
 from rockdove.wire import im_pb2 as pb
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
-FRAME_MARGIN: Final = 640  # bytes that the server may put around a sender's Message, in a push or on a page
 ROUTES: Final = 1_000  # receivers that a session remembers
 
 
@@ -34,11 +35,12 @@ class FirstMessage:
         self._routes = session.routes  # not those that replace them when something changes meanwhile
         self._receiver = receiver
 
-    def committed(self, draft: Draft) -> None:
+    def committed(self, drafts: Sequence[Draft]) -> None:
         """It is durable, or was found to be a retry, or was refused."""
+        (draft,) = drafts
         if draft.outcome is Outcome.STORED:
-            self._routes[self._receiver] = (draft.conversation, None)
-        self._session.committed(draft)
+            self._routes[self._receiver] = Route(draft.conversation, None)
+        self._session.committed(drafts)
 
     def not_stored(self, draft: Draft) -> None:
         """It could not be stored."""
@@ -63,15 +65,6 @@ class MessageService:
         self._msgids = msgids
         self._scheduler = scheduler
         self._max_bytes = max_frame_bytes - FRAME_MARGIN  # a longer one could be taken, and then not be delivered
-
-    def send_text(self, session: "Session", seqid: int, body: bytes, receiver: bytes) -> bool:
-        """The hot path: a legal text to somebody whom this session has written to before. False: take the long way."""
-        route = session.routes.get(receiver)
-        if route is None or session.rate is not None or len(body) > self._max_bytes:
-            return False
-        session.uncommitted += 1
-        session.commit.send(_draft(session, route[0], seqid, body, route[1]))
-        return True
 
     async def send(self, session: "Session", request: pb.Request) -> bytes | None:
         """Send any message. None: it is in the batch, and the commit will answer; else the frame that answers.
@@ -131,12 +124,11 @@ class MessageService:
     def _take(self, session: "Session", message: pb.Message, draft: Draft) -> None:
         if len(session.routes) >= ROUTES:
             session.routes.clear()
-        receiver = message.to.encode()
+        receiver = plain.receiver(message.to.encode(), group=message.chat == pb.GROUP_CHAT)
         if message.chat == pb.SINGLE and not self._store.shared:
             draft.origin = FirstMessage(session, receiver)
         elif not message.mentions:  # the permit of a plain text, which is asked each time
-            mark = codec.GROUP_MARK if message.chat == pb.GROUP_CHAT else b""
-            session.routes[receiver + mark] = (draft.conversation, draft.permit)
+            session.routes[receiver] = Route(draft.conversation, draft.permit)
         session.commit.send(draft)
 
     async def _repeat(self, session: "Session", seqid: int, body: bytes, refusal: Refusal) -> bytes:
