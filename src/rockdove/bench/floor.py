@@ -12,7 +12,7 @@ from typing import Final, cast
 
 import uvloop
 
-from rockdove.wire import codec
+from rockdove.wire import codec, plain
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.framing import FrameDecoder
 
@@ -103,11 +103,13 @@ class Connection(asyncio.Protocol):
         """From asyncio."""
         self._decoder.feed(data)
         for frame in self._decoder.frames():
-            if codec.scan_ack(frame) is not None:
+            whole = codec.varint(len(frame)) + frame
+            if plain.scan_acks(whole, 0, 1):
                 continue
-            message = codec.scan_send(frame)
-            if message:
-                self._relay.pass_on(self, *message)
+            text = plain.SCANNERS[plain.receiver_bytes(whole, 0, len(whole))].scan(whole, 0, len(whole))
+            if text:
+                seqid, body, receiver = text
+                self._relay.pass_on(self, seqid, body, receiver[2:-1])  # the name, and the mark of a group
             else:
                 self._other(codec.decode(frame))
 
