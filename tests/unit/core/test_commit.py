@@ -384,6 +384,8 @@ class Out:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
+        self.backlog = self
+        self.owed = False
 
     def flush(self) -> None:
         self._bench.happened.append("flushed")

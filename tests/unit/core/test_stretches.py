@@ -26,7 +26,7 @@ class Turns:
         figures = Figures()
         figures.clock = count(step=2 * STRETCH_SECONDS).__next__
         self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal, figures)  # type: ignore[arg-type]
-        self.commit.on_message = lambda draft, _: self.tell(f"stored {draft.seqid}")
+        self.commit.on_messages = lambda drafts, _: self.tell(", ".join(f"stored {draft.seqid}" for draft in drafts))
         self.commit.on_change = lambda change, _: self.tell(f"changed {change.rule}")
 
     def tell(self, news: str) -> None:
