@@ -17,8 +17,9 @@ from rockdove.bench.scenarios.offline import OfflinePlan
 from rockdove.bench.scenarios.storm import StormPlan
 from rockdove.bench.servers import OwnServers, RunningServer, Servers, StandIns, Target
 from tests.bench.watcher import Steps
+from tests.conftest import StartServer
+from tests.engines.nats import NatsServer
 from tests.engines.postgres import PostgresServer
-from tests.process import ServerProcess
 from tests.process import rockdove as command
 
 PLANS: dict[str, Any] = {
@@ -58,13 +59,21 @@ def test_the_server_may_be_on_a_database(tmp_path: Path, postgres: PostgresServe
     run("mixed", OwnServers(tmp_path, database, (postgres.pid,)))
 
 
-def test_a_server_that_dies_meanwhile_is_told(tmp_path: Path) -> None:
+def test_a_server_that_dies_meanwhile_is_told(tmp_path: Path, start_server: StartServer) -> None:
     secret = command("tenant", "token", "default", "default", "--secret", "--data", str(tmp_path)).strip()
-    server = ServerProcess(tmp_path)
+    server = start_server(tmp_path)
     accounts = TokenAccounts("default", "default", secret, "bench")
-    running = RunningServer(Target(("127.0.0.1", server.port()), accounts, (server.pid,)))
+    running = RunningServer(Target((("127.0.0.1", server.port()),), accounts, (server.pid,)))
     watcher = Steps("check", server.kill)
     result = run_scenario("chat", PLANS["chat"], running, Conditions(processes=1, patience_seconds=0.5), watcher)
     assert result.faults["cut"] == PLANS["chat"].users
     assert result.faults["unanswered"]
     assert not result.good
+
+
+def test_pairs_may_be_on_different_nodes(tmp_path: Path, start_server: StartServer, store: str, nats: NatsServer) -> None:
+    secret = command("tenant", "token", "default", "default", "--secret", "--store", store).strip()
+    nodes = [start_server(tmp_path, "--store", store, "--bus", nats.url, "--node-name", name) for name in ("one", "two")]
+    addresses = tuple(("127.0.0.1", node.port()) for node in nodes)
+    accounts = TokenAccounts("default", "default", secret, "bench")
+    run("chat", RunningServer(Target(addresses, accounts, tuple(node.pid for node in nodes))))

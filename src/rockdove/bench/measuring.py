@@ -93,7 +93,7 @@ def run_scenario(name: str, plan: Any, servers: Servers, conditions: Conditions,
     with servers.serve(tag) as target:
 
         def assign(share: Share) -> Assignment:
-            return Assignment(name, plan, target.address, target.accounts, tag.encode(), share, conditions.patience_seconds)
+            return Assignment(name, plan, target.addresses, target.accounts, tag.encode(), share, conditions.patience_seconds)
 
         with Crew(conditions.processes, assign) as crew:
             for step in SCENARIOS[name].STEPS:

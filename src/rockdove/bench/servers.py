@@ -27,9 +27,9 @@ _NO_SECRET: Final = "nobody looks at what is signed with this"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server that listens. Without `pids` nobody knows what it uses."""
+    """A server that listens, or the nodes of one. Without `pids` nobody knows what it uses."""
 
-    address: tuple[str, int]
+    addresses: tuple[tuple[str, int], ...]
     accounts: Accounts
     pids: tuple[int, ...] = ()
 
@@ -78,7 +78,7 @@ class OwnServers:
             command = ["rockdove", "serve", "--tcp", "127.0.0.1:0", "--http", "off"]
             with Process(command, self.directory / "server.log", place) as process:
                 accounts = TokenAccounts(_ORG, tag, secret, f"{_PREFIX}-{tag}")
-                yield Target((_LOOPBACK, process.port), accounts, (process.pid, *self.pids))
+                yield Target(((_LOOPBACK, process.port),), accounts, (process.pid, *self.pids))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class StandIns:
     def serve(self, tag: str) -> Iterator[Target]:
         """A process of its own for each run."""
         with Process(self.command, self.directory / "floor.log") as process:
-            yield Target((_LOOPBACK, process.port), TokenAccounts(_ORG, tag, _NO_SECRET, f"{_PREFIX}-{tag}"), (process.pid,))
+            yield Target(((_LOOPBACK, process.port),), TokenAccounts(_ORG, tag, _NO_SECRET, f"{_PREFIX}-{tag}"), (process.pid,))
 
 
 class Process:

@@ -25,7 +25,7 @@ class Assignment(NamedTuple):
 
     scenario: str
     plan: Any
-    address: tuple[str, int]
+    addresses: tuple[tuple[str, int], ...]
     accounts: Accounts
     tag: bytes
     share: Share
@@ -33,7 +33,7 @@ class Assignment(NamedTuple):
 
     def setting(self, tell: Callable[[int], None]) -> Setting:
         """The same for the scenario."""
-        return Setting(self.address, self.accounts, self.tag, self.share, self.patience_seconds, tell)
+        return Setting(self.addresses, self.accounts, self.tag, self.share, self.patience_seconds, tell)
 
 
 def work(orders: Connection, assignment: Assignment) -> None:

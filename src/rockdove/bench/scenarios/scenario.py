@@ -63,7 +63,7 @@ class Share:
 class Setting:
     """Where a scenario takes place."""
 
-    address: tuple[str, int]
+    addresses: tuple[tuple[str, int], ...]
     accounts: Accounts
     tag: bytes
     share: Share
@@ -103,8 +103,9 @@ class Scenario(ABC):
         self._heart.cancel()
 
     def device(self, number: int) -> Device:
-        """A new device, of the user with this number."""
-        device = Device(self.traffic, self.setting.accounts.account(number), self.setting.address)
+        """A new device, of the user with this number. The nodes take turns, so that the two of a pair are at different ones."""
+        addresses = self.setting.addresses
+        device = Device(self.traffic, self.setting.accounts.account(number), addresses[number % len(addresses)])
         self.devices.append(device)
         return device
 

@@ -18,7 +18,7 @@ def shared(default: Any, **option: Any) -> Any:
 class SharedOptions:
     """Who is measured, by how many, how often, and where the report goes."""
 
-    server: str | None = shared(None, metavar="HOST:PORT", help="Measure a server that runs [start one].")
+    server: str | None = shared(None, metavar="HOST:PORT,…", help="Measure a server that runs, or its nodes [start one].")
     pid: str | None = shared(None, metavar="PID,…", help="Its processes, when it runs here: their CPU and memory is told.")
     org: str = shared("default", metavar="ORG", help="Organisation of the tenant on that server.")
     app: str = shared("default", metavar="APPKEY", help="Appkey of the tenant.")

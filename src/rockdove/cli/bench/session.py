@@ -18,7 +18,7 @@ from rockdove.bench.table import describe_machine, describe_results
 from rockdove.cli.bench.options import SharedOptions
 from rockdove.cli.bench.progress import BenchProgress
 from rockdove.cli.errors import CommandError, wrong_usage
-from rockdove.client.address import parse_address
+from rockdove.client.address import parse_addresses
 from rockdove.locale import Texts
 
 MOST_PROCESSES: Final = 4  # by default: more make no difference to one server
@@ -81,10 +81,10 @@ class Session:
         if options.store:
             raise wrong_usage("--store is for a server that is started: give it or --server, not both")
         try:
-            address = parse_address(options.server, tls=False)
+            addresses = parse_addresses(options.server, tls=False)
         except ValueError as error:
             raise wrong_usage(str(error)) from None
-        return RunningServer(Target(address, self._accounts(), pids))
+        return RunningServer(Target(tuple(addresses), self._accounts(), pids))
 
     def _accounts(self) -> Accounts:
         options = self._options
