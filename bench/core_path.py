@@ -105,7 +105,7 @@ class Pairs:
     """Users 0 and 1, 2 and 3, … write to each other."""
 
     def __init__(self, directory: Path, users: int) -> None:
-        database = open_database(directory)
+        self.database = database = open_database(directory)
         accounts = SqliteAccounts(database)
         self.turns = Turns()
         self.node = Node(Settings(), SqliteStore(database), accounts, Anyone(), self.turns, Ids(), Silence())
