@@ -26,17 +26,17 @@ from rockdove.wire.framing import FrameDecoder
 class Crowd:
     """Many users, and one node."""
 
-    def __init__(self, directory: Path, users: int) -> None:
+    def __init__(self, directory: Path, users: int, turns: Turns | None = None) -> None:
         self.database = open_database(directory)
         accounts = SqliteAccounts(self.database)
-        self.turns = Turns()
+        self.turns = turns or Turns()
         self.node = Node(Settings(), SqliteStore(self.database), accounts, Anyone(), self.turns, Ids(), Silence())
         self.names = [f"u{number:06d}" for number in range(users)]
         asyncio.run(accounts.add_users(1, [(name, "") for name in self.names], 0))
         self._seqid = 0
 
     def log_in(self, name: str) -> tuple[Session, Wire]:
-        """A session, and what is written to it."""
+        """A session, and what is written to it from its login on."""
         wire = Wire()
         session = self.node.connect(wire, "127.0.0.1")
         connect = pb.Connect(org="default", appkey="default", user=name, token="-", device="bench")

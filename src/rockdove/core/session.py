@@ -449,6 +449,7 @@ class Session:
         self._leave(State.CLOSED)
         self._node.deadlines.forget(self)
         self._node.registry.remove(self, self.user)
+        self.outbound.link_lost()
 
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:

@@ -156,6 +156,23 @@ class Backlog:
         return stream
 
 
+class NoBacklog:
+    """That of a connection which is gone. It refers to nobody, so that no cycle is left to the garbage collector."""
+
+    __slots__ = ()
+
+    owed: Final[dict[int, bool]] = {}
+
+    def owe(self, conversation: int) -> None:
+        """Nothing is owed any more."""
+
+    def carry_on(self) -> None:
+        """There is nothing to push."""
+
+
+NO_BACKLOG: Final = NoBacklog()
+
+
 def _again(stream: Stream | None) -> int:
     """How many of the stream's next messages are pushed again, and so take no room in the window."""
     if stream is None or not stream.unacked or stream.unacked[-1] <= stream.position:

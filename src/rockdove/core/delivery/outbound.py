@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.commit import GroupCommit
-from rockdove.core.delivery.backlog import Backlog
+from rockdove.core.delivery.backlog import NO_BACKLOG, Backlog, NoBacklog
 from rockdove.core.delivery.run import Run
 from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.ports import Link, Scheduler, Store
@@ -51,7 +51,7 @@ class Outbound:
         self._frames: list[bytes] = []
         self._touched = False
         self.window = Window(window)
-        self.backlog = Backlog(self, store, scheduler)
+        self.backlog: Backlog | NoBacklog = Backlog(self, store, scheduler)
         self.user = 0
         self.device = 0
         self.live = False  # logged in, and not ended
@@ -63,6 +63,11 @@ class Outbound:
         self.user = inbox.user
         self.device = device
         self.live = True
+
+    def link_lost(self) -> None:
+        """The connection is gone: refer to its session no more, so that no cycle is left to the garbage collector."""
+        self._check_by = _never
+        self.backlog = NO_BACKLOG
 
     # -- frames
 
@@ -239,3 +244,7 @@ class Outbound:
         """What waited too long for its ack comes again, from the oldest on (protocol §5 Ack)."""
         for stream in self.window.rewind(now_ms):
             self.owe(stream.conversation)
+
+
+def _never(_: int) -> None:
+    """Nothing is to be looked at any more."""

@@ -1,0 +1,173 @@
+"""For how long a server does nothing else: the worst turn of the loop in jobs that concern thousands. Without sockets.
+
+Of each job: all of it, its turns, and the worst of them, in ms of CPU and by the clock, which a busy machine makes longer.
+"""
+
+import argparse
+import asyncio
+import gc
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from core_path import TEXT, Turns, Wire
+from group import Crowd, acknowledge, msgids_in
+
+from rockdove.core.records import Batch, Draft, single_conversation
+from rockdove.core.session import Session
+from rockdove.server.app import GARBAGE_THRESHOLDS
+from rockdove.wire import codec
+from rockdove.wire import im_pb2 as pb
+
+BODY = pb.Message(payload=pb.MessageTxt(txt=TEXT).SerializeToString(), to="u000001").SerializeToString()
+BATCH = 2_000  # messages in one commit while a log is filled
+
+
+class Turn(NamedTuple):
+    """One turn of the loop, in seconds."""
+
+    cpu: float
+    clock: float
+
+
+class TimedTurns(Turns):
+    """Notes how long each turn takes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[Turn] = []
+
+    def run(self) -> None:
+        while self._next:
+            calls, self._next = self._next, []
+            with_calls(calls, self.taken)
+
+
+def with_calls(calls: list[Callable[[], None]], taken: list[Turn]) -> None:
+    """Make these calls, and note the turn."""
+    cpu, clock = time.process_time(), time.perf_counter()
+    for call in calls:
+        call()
+    taken.append(Turn(time.process_time() - cpu, time.perf_counter() - clock))
+
+
+class Place:
+    """A crowd whose turns are timed as those of a server are bounded."""
+
+    def __init__(self, users: int) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        self.turns = TimedTurns()
+        self.crowd = Crowd(Path(self._directory.name), users, self.turns)
+        self.crowd.node.commit.figures.clock = time.perf_counter
+
+    def report(self, job: str, work: Callable[[], object]) -> None:
+        """Do it, and print what its turns took."""
+        taken = self.turns.taken
+        taken.clear()
+        self.turns.soon(work)  # type: ignore[arg-type]
+        self.turns.run()
+        cpu, clock = max(turn.cpu for turn in taken), max(turn.clock for turn in taken)
+        print(
+            f"{job}: {sum(turn.cpu for turn in taken) * 1e3:.0f} ms of CPU in {len(taken):,} turns, "
+            f"the worst {cpu * 1e3:.1f} ms ({clock * 1e3:.1f} by the clock)"
+        )
+
+
+def large_group(members: int) -> None:
+    """It is created while all are here; some talk at a time; everybody acknowledges; all are put out."""
+    place = Place(members)
+    crowd, names = place.crowd, place.crowd.names
+    sessions = [crowd.log_in(name) for name in names]
+    gc.freeze()
+    owner = sessions[0][0]
+    create = pb.Group(create=pb.GroupCreate(id="crowd", members=names[1:])).SerializeToString()
+    place.report(f"create a group of {members:,}, all here", lambda: crowd.ask(owner, pb.GROUP, create))
+    acknowledge(crowd, sessions)
+    message = pb.Message(payload=pb.MessageTxt(txt=TEXT).SerializeToString(), to="crowd", chat=pb.GROUP_CHAT)
+    request = pb.Request(type=pb.MESSAGE, payload=message.SerializeToString())
+
+    def talk() -> None:
+        for number, (session, _) in enumerate(sessions[:10], 1):
+            request.seqid = number
+            crowd.write(session, pb.Command(version=1, request=request))
+
+    place.report("… ten of them write at the same time", talk)
+    place.report("… all acknowledge", lambda: acknowledge(crowd, sessions))
+    kick = pb.Group(kick=pb.GroupUsers(id="crowd", users=names[1:])).SerializeToString()
+    place.report("… all but one are put out", lambda: crowd.ask(owner, pb.GROUP, kick))
+
+
+def joins(members: int) -> None:
+    """Everybody joins an open group, and stays."""
+    place = Place(members)
+    crowd = place.crowd
+    owner, _ = crowd.log_in(crowd.names[0])
+    create = pb.GroupCreate(id="open", policy=pb.GroupPolicy(join=pb.GroupPolicy.OPEN))
+    crowd.ask(owner, pb.GROUP, pb.Group(create=create).SerializeToString())
+    join = pb.Group(join=pb.GroupRef(id="open")).SerializeToString()
+    sessions = [crowd.log_in(name) for name in crowd.names[1:]]
+
+    def join_all() -> None:
+        for session, _ in sessions:
+            crowd.write(session, pb.Command(version=1, request=pb.Request(type=pb.GROUP, seqid=1, payload=join)))
+
+    place.report(f"{members:,} join at the same time, all here", join_all)
+
+
+def long_backlog(messages: int) -> None:
+    """Somebody comes back to a long backlog from another; heartbeats meanwhile, and the list of conversations."""
+    place = Place(2)
+    crowd = place.crowd
+    session, _ = crowd.log_in(crowd.names[1])  # from then on he is owed what comes
+    session.link_lost()
+    crowd.turns.run()
+    fill(crowd, messages)
+    came: list[tuple[Session, Wire]] = []
+    place.report(f"log in to a backlog of {messages:,}", lambda: came.append(crowd.log_in(crowd.names[1])))
+    session, wire = came[0]
+    listing = pb.Sync(conversations=pb.ListConversations()).SerializeToString()
+    place.report("… list the conversations", lambda: crowd.ask(session, pb.SYNC, listing))
+    place.report("… a heartbeat", lambda: crowd.write(session, pb.Command(version=1, ping=pb.Ping())))
+    place.report("… read a tenth of it", lambda: drain(crowd, session, wire, messages // 10))
+
+
+def fill(crowd: Crowd, messages: int) -> None:
+    """So many messages from the first user to the second, through the store itself."""
+    store, now_ms = crowd.node.store, crowd.turns.now_ms()
+    device = asyncio.run(store.open_device(1, "filler", "", now_ms)).id
+    for start in range(0, messages, BATCH):
+        batch = Batch()
+        batch.now_ms = now_ms
+        batch.messages = [
+            Draft(1, single_conversation(1, 2), 1, codec.sender_field("u000000"), device, number, BODY, None)
+            for number in range(start + 1, min(start + BATCH, messages) + 1)
+        ]
+        batch.number(crowd.node._msgids)
+        store.commit(batch, lambda error: None)
+
+
+def drain(crowd: Crowd, session: Session, wire: Wire, messages: int) -> None:
+    """Acknowledge until so many were pushed."""
+    while messages > 0:
+        msgids = msgids_in(wire)
+        acks = (pb.Command(version=1, response=pb.Response(seqid=msgid)) for msgid in msgids)
+        session.receive(b"".join(map(codec.frame, acks)), crowd.turns.now_ms())
+        crowd.turns.run()
+        messages -= max(len(msgids), 1)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--members", type=int, default=10_000)
+    parser.add_argument("--backlog", type=int, default=1_000_000)
+    options = parser.parse_args()
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    large_group(options.members)
+    joins(options.members // 10)
+    long_backlog(options.backlog)
+
+
+if __name__ == "__main__":
+    main()
