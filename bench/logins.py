@@ -59,6 +59,7 @@ class Town:
         self._turns = Turns()
         auth = TokenAuth(asyncio.run(self._accounts.signing_key()))
         self._node = Node(Settings(), self._store, self._accounts, auth, self._turns, Ids(), Silence())
+        self._node.start()
         self._at_once = at_once
         self._profile = profile or nullcontext()
         self.names = [f"u{number:06d}" for number in range(users)]
@@ -97,7 +98,10 @@ class Town:
                     session.receive(frame, now_ms)
                 self._turns.run()
             spent += time.process_time() - start
-        return spent
+        start = time.process_time()
+        self._node.commit.of(0).write_seen()  # it is done once a second
+        self._turns.run()
+        return spent + time.process_time() - start
 
     def resume_tokens(self) -> list[str]:
         """What the last logins have given."""
@@ -149,8 +153,8 @@ class Town:
     def settle(self) -> None:
         """What the store keeps in memory of new messages goes to where it is looked up later."""
         log = self._store._log
-        log.seal(now=True)
-        while log._settling is not None:
+        while log._settling is not None or log._tail.size:
+            log.seal(now=True)
             self._store.commit(Batch(), lambda error: None)
 
 
