@@ -327,7 +327,7 @@ class Session:
 
     def _ping(self, _: pb.Command) -> None:
         self.commit.write_cursors()
-        self.outbound.write(codec.frame(pb.Command(version=1, pong=pb.Pong(server_time=self._node.scheduler.now_ms()))))
+        self.outbound.write(codec.pong(self._node.scheduler.now_ms()))
         self._look_soon()
 
     def _look_soon(self) -> None:

@@ -185,6 +185,12 @@ def response(seqid: int, payload: bytes = b"", code: int = pb.OK, reason: str = 
     return frame(pb.Command(version=1, response=pb.Response(code=code, reason=reason, seqid=seqid, payload=payload)))
 
 
+def pong(server_time: int) -> bytes:
+    """The frame that answers a heartbeat; `server_time` is in ms since the epoch (§5 Heartbeat)."""
+    time = varint(server_time)
+    return b"%c\x08\x01\x4a%c\x08%b" % (len(time) + 5, len(time) + 1, time)
+
+
 def event(kind: pb.RequestType, payload: bytes) -> bytes:
     """The frame of a push that wants no ack: a receipt, presence, a contact's news (§6)."""
     return frame(pb.Command(version=1, request=pb.Request(type=kind, payload=payload)))

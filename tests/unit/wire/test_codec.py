@@ -236,3 +236,8 @@ def test_other_frames_are_what_protobuf_writes(seqid: int, payload: bytes, code:
     )
     assert unframed(codec.event(pb.RECEIPT, payload)).request == pb.Request(type=pb.RECEIPT, payload=payload)
     assert unframed(codec.disconnect(code, reason)).disconnect == pb.Disconnect(code=code, reason=reason)
+
+
+@given(st.integers(0, 2**63 - 1))
+def test_the_answer_to_a_heartbeat_is_what_protobuf_writes(time: int) -> None:
+    assert unframed(codec.pong(time)).pong == pb.Pong(server_time=time)
