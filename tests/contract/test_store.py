@@ -8,12 +8,12 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import NO_RETENTION, Draft, Outcome, Position
+from rockdove.core.records import NO_RETENTION, Batch, Draft, Outcome, Position
 from rockdove.wire import im_pb2 as pb
 from tests.contract.backends import AT_COMMIT, TENANTS, Backend
 from tests.contract.conftest import MakeBackend
 from tests.contract.desk import STEP, Desk
-from tests.contract.machine import EVERYTHING, START_MS, StoreMachine
+from tests.contract.machine import EVERYTHING, START_MS, StoreMachine, commit
 from tests.contract.model import draft_of
 
 MAX_SEQID = (1 << 64) - 1
@@ -177,6 +177,25 @@ def test_first_device_is_owed_everything(desk: Desk) -> None:
     desk.ack(desk.phone, 1)
     device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS))
     assert list(run(desk.store.owed(desk.reader.id, device.id))) == [desk.talk]
+
+
+def test_expected_devices_are_as_if_they_had_come_by_themselves(desk: Desk) -> None:
+    for _ in range(2):
+        desk.send(0)
+    desk.ack(desk.phone, 1)
+    batch = Batch()
+    batch.now_ms = START_MS
+    batch.cursors[desk.phone, desk.talk] = 2
+    batch.newcomers += [(desk.writer.id, "tablet", "app"), (desk.reader.id, "tablet", "app"), (desk.writer.id, "tablet", "app")]
+    batch.newcomers.append((desk.writer.id, "phone", "app"))  # came by itself before
+    assert commit(desk.store, batch) is None
+    assert run(desk.store.open_device(desk.writer.id, "phone", "test", START_MS)).id == desk.phone
+    tablet = run(desk.store.open_device(desk.writer.id, "tablet", "app", START_MS))
+    assert run(desk.store.position(desk.writer.id, tablet.id, desk.talk)).cursor == 2
+    first = run(desk.store.open_device(desk.reader.id, "tablet", "app", START_MS))
+    assert list(run(desk.store.owed(desk.reader.id, first.id))) == [desk.talk]
+    states = {device.name: device for device in run(desk.store.devices(desk.writer.id))}
+    assert (states["tablet"].client, states["tablet"].last_seen_ms) == ("app", START_MS)
 
 
 def test_device_is_told_its_highest_seqid(desk: Desk) -> None:

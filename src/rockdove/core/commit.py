@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rockdove.core.delivery.outbound import Outbound
 
 CURSOR_DELAY_MS: Final = 50  # how long an ack may wait for company; a crash in between costs a second push
+SEEN_DELAY_MS: Final = 1_000  # how long a login waits for company to be noted; a crash in between costs the note
 RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that could not take them
 STRETCH_SECONDS: Final = 0.005  # of telling a large group, and of reading backlogs: then the loop turns before it goes on
 FLUSHES: Final = 2_000  # connections written to in one turn, in some 10 ms
@@ -41,6 +42,8 @@ class GroupCommit:
         self._batch = Batch(lane)
         self._then: list[Callable[[Exception | None], None]] = []
         self._acked: dict[Stream, None] = {}  # in order: cursors that moved since they were last written
+        self._seen = set[int]()  # devices that came or went, which is yet to be stored
+        self._seen_timer = False
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
         self._armed = False
@@ -98,8 +101,22 @@ class GroupCommit:
             self.arm()
 
     def see(self, device: int) -> None:
-        """Have it stored that this device is here."""
-        self._batch.seen.add(device)
+        """Have it stored soon that this device is here: with the next batch, at the latest after SEEN_DELAY_MS."""
+        self._seen.add(device)
+        if not self._seen_timer:
+            self._seen_timer = True
+            self._scheduler.later(SEEN_DELAY_MS, self._seen_delay_over)
+
+    def write_seen(self) -> None:
+        """Have it stored with this turn."""
+        self._batch.seen |= self._seen
+        self._seen.clear()
+        if self._batch.seen:
+            self.arm()
+
+    def expect(self, user: int, device_name: str, client: str) -> None:
+        """Have a new device stored, so that `Store.open_device` finds it: those of a turn share its transaction."""
+        self._batch.newcomers.append((user, device_name, client))
         self.arm()
 
     def then(self, call: Callable[[Exception | None], None]) -> None:
@@ -146,7 +163,10 @@ class GroupCommit:
             for stream in acked:  # of one device there may be two: of this session, and of one before it on a full disk
                 place = stream.device, stream.conversation
                 batch.cursors[place] = max(stream.cursor, batch.cursors.get(place, 0))
-        if not batch and not then:
+        if batch:
+            batch.seen |= self._seen
+            self._seen.clear()
+        elif not then:
             return
         self._batch, self._then = Batch(self._lane), []
         self._committing = (batch, then, acked)
@@ -254,6 +274,10 @@ class GroupCommit:
     def _cursor_delay_over(self) -> None:
         self._cursor_timer = False
         self.write_cursors()
+
+    def _seen_delay_over(self) -> None:
+        self._seen_timer = False
+        self.write_seen()
 
     def _flush(self) -> None:
         """Write to each connection once, and carry its backlog on; in the next turn where there is too much of it."""

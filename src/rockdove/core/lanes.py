@@ -78,4 +78,5 @@ class Lanes:
                 call()
 
         for lane in self._lanes:
+            lane.write_seen()
             lane.then(one_more)

@@ -21,6 +21,7 @@ class Admission(NamedTuple):
     tenant: Tenant
     user: User
     kicked_ms: int  # when the device had been kicked last; if that is no longer so, the admission is void
+    known: bool  # whether the device was there
 
 
 Admit = Callable[[pb.Connect, str], Coroutine[Any, Any, Admission | None]]
@@ -47,9 +48,11 @@ class Login:
         _check_names(connect)
         now_ms = self._scheduler.now_ms()
         self._check_failures(address, (connect.org, connect.appkey, connect.user), now_ms)
-        tenant, user, kicked_ms = await self._look_up(connect)
+        tenant, user, known_ms = await self._look_up(connect)
+        kicked_ms = known_ms or 0
         if tenant and self._auth.recognises(tenant, connect.user, user, connect.device, kicked_ms, connect.token, now_ms):
-            return Admission(tenant, user or await self._welcome(tenant, connect.user, now_ms), kicked_ms)
+            user = user or await self._welcome(tenant, connect.user, now_ms)
+            return Admission(tenant, user, kicked_ms, known_ms is not None)
         return None
 
     async def admit(self, connect: pb.Connect, address: str) -> Admission:
@@ -62,7 +65,8 @@ class Login:
         now_ms = self._scheduler.now_ms()
         key = (connect.org, connect.appkey, connect.user)
         self._check_failures(address, key, now_ms)
-        tenant, user, kicked_ms = await self._look_up(connect)
+        tenant, user, known_ms = await self._look_up(connect)
+        kicked_ms = known_ms or 0
         right = await self._auth.check(tenant, connect.user, user, connect.device, kicked_ms, connect.token, now_ms)
         # Others may have failed meanwhile: guesses made at the same time are not more than those made one by one.
         self._check_failures(address, key, now_ms)
@@ -70,16 +74,16 @@ class Login:
             if user is None:
                 user = await self._welcome(tenant, connect.user, now_ms)
             if user.state == UserState.ACTIVE:
-                return Admission(tenant, user, kicked_ms)
+                return Admission(tenant, user, kicked_ms, known_ms is not None)
         self._failures.failed(address, key, now_ms)
         raise Refusal(pb.UNAUTHENTICATED, UNIFORM)
 
-    async def _look_up(self, connect: pb.Connect) -> tuple[Tenant | None, User | None, int]:
-        """The tenant, the user, and when the device was kicked."""
+    async def _look_up(self, connect: pb.Connect) -> tuple[Tenant | None, User | None, int | None]:
+        """The tenant, the user, and when the device was kicked; None for one that is new."""
         tenant = await self._directory.tenant(connect.org, connect.appkey)
         # Never from the cache: a password changed, an account disabled, a device kicked a moment ago counts.
         user = await self._accounts.user(tenant.id, connect.user) if tenant else None
-        kicked_ms = await self._store.kicked_ms(user.id, connect.device) if user else 0
+        kicked_ms = await self._store.kicked_ms(user.id, connect.device) if user else None
         return tenant, user, kicked_ms
 
     def _check_failures(self, address: str, user: Hashable, now_ms: int) -> None:

@@ -19,7 +19,7 @@ NO_STORE: Final = "the server cannot use its store now: try again later"
 class Opening:
     """One login of one connection. Its steps have their turns among all logins."""
 
-    __slots__ = ("_connect", "_goes_on", "_node", "_queue", "_session")
+    __slots__ = ("_changes", "_connect", "_goes_on", "_node", "_queue", "_session")
 
     def __init__(self, node: "Node", session: "Session", connect: pb.Connect) -> None:
         self._node = node
@@ -27,6 +27,7 @@ class Opening:
         self._connect = connect
         self._queue = node.logins
         self._goes_on = False  # one more step follows
+        self._changes = 0  # of accounts that had been followed when this one was looked up
 
     def begin(self) -> None:
         """Those who need no password's hash do not wait for those who do."""
@@ -61,6 +62,7 @@ class Opening:
         session, node = self._session, self._node
         if not session.arriving:  # gone when its turn had just come
             return
+        self._changes = node.standing.changes
         try:
             admission = await admit(self._connect, session.address)
         except Refusal as refusal:
@@ -85,6 +87,8 @@ class Opening:
         if older is not None:
             older.end(pb.REPLACED, REPLACED)
         session.outbound.commit = node.commit.of(admission.user.id)
+        if not (admission.known or node.store.shared):
+            session.commit.expect(admission.user.id, self._connect.device, display_text(self._connect.client))
         self._goes_on = True
         session.commit.then(lambda _: self._go(self._open(admission)))
 
@@ -114,7 +118,7 @@ class Opening:
         try:
             await node.seating.seat(session.outbound.inbox)
             await session.look()
-            await node.standing.recheck(session)  # the account may have changed while the password was being checked
+            await node.standing.recheck_since(self._changes, session)
         except StoreUnavailable:
             session.end(pb.SERVER_SHUTDOWN, NO_STORE)
             return

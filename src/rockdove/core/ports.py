@@ -135,6 +135,8 @@ class Store(View, Protocol):
         carried out, and the draft is stored. What is refused leaves no trace, and its key stays free. Where a rule or permit
         fails with anything but a Refusal, that one alone is refused as INTERNAL, with the fault as `__cause__`.
 
+        The devices of `Batch.newcomers` are made where they are missing; only a store of one node need do that.
+
         On failure nothing at all of the batch is stored, and `done` gets StoreUnavailable (a later batch may succeed)
         or StoreFailed (stop the node). The core starts the next commit of a lane only after `done`. A store that
         others write to, too, may decide the batch anew, see `Batch.begin_anew`; within a conversation msgids grow with seq.
@@ -174,8 +176,8 @@ class Store(View, Protocol):
     async def devices(self, user: int) -> Sequence[DeviceState]:
         """The user's devices, by name."""
 
-    async def kicked_ms(self, user: int, device: str) -> int:
-        """When the device was kicked last (ms since the epoch); 0 for never, and for a device that is not known."""
+    async def kicked_ms(self, user: int, device: str) -> int | None:
+        """When the device was kicked last (ms since the epoch), 0 for never; None for a device that is not known."""
 
     # -- groups and contacts
 

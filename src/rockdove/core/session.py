@@ -225,7 +225,7 @@ class Session:
     def open(self, admission: Admission, device_name: str, device: Device, now_ms: int) -> None:
         """The login succeeded: tell the client, and everybody here who writes to it."""
         node = self._node
-        tenant, user, kicked_ms = admission
+        tenant, user, kicked_ms, _ = admission
         self._opening = None
         self.user, self.name, self.device_name = user.id, user.name, device_name
         self.sender_field = codec.sender_field(user.name)
@@ -454,6 +454,7 @@ class Session:
     def _leave(self, state: State) -> None:
         if self._state is State.LIVE:
             self.commit.see(self.outbound.device)
+            self.commit.write_seen()  # others may ask how long ago it was
             self.commit.write_cursors()  # it may come again on another node at once
         self._node.arrivals.discard(self)
         if self._opening is not None:

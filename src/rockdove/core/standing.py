@@ -21,6 +21,16 @@ class Standing:
         self._registry = registry
         self._scheduler = scheduler
         self._position = -1
+        self.changes = 0  # how often changes were found, since the start
+
+    async def recheck_since(self, changes: int, session: Session) -> None:
+        """A session whose account was looked up, before it was opened, as of so many `changes`. Raises StoreUnavailable.
+
+        What is found later is applied to it as to all that are here. Of the device all is known from when it was opened, unless
+        other nodes may change it.
+        """
+        if self._store.shared or changes != self.changes:
+            await self.recheck(session)
 
     async def recheck(self, session: Session) -> None:
         """End the session if its user or device may no longer be here. Raises StoreUnavailable."""
@@ -44,6 +54,8 @@ class Standing:
         """Apply what has changed since the last call; do this about every second."""
         try:
             changes = await self._accounts.changes(self._position)
+            if self._position != changes.position:
+                self.changes += 1
             if self._position >= 0 and (changes.tenants or changes.users):
                 await self._apply(changes)
         except StoreUnavailable:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, GroupCommit
+from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
 from rockdove.core.figures import Figures
@@ -265,11 +265,30 @@ def test_cursors_that_could_not_be_written_are_written_later_as_they_are_then(be
     assert bench.disk.batches[-1].cursors == {(7, CONVERSATION): 2}
 
 
-def test_signs_of_life_are_written_with_the_turn(bench: Bench) -> None:
+def test_signs_of_life_wait_for_company(bench: Bench) -> None:
     bench.commit.see(7)
-    bench.clock.settle()
+    bench.commit.see(8)
+    bench.commit.then(lambda _: None)  # of another login
+    bench.clock.advance(SEEN_DELAY_MS - 1)
+    assert not bench.disk.batches
+    bench.clock.advance(1)
     (batch,) = bench.disk.batches
-    assert (batch.seen, batch.now_ms) == ({7}, bench.clock.now_ms())
+    assert (batch.seen, batch.now_ms) == ({7, 8}, bench.clock.now_ms())
+    bench.clock.advance(10_000)
+    assert len(bench.disk.batches) == 1
+
+
+def test_signs_of_life_go_with_what_is_written_anyway(bench: Bench) -> None:
+    bench.commit.see(7)
+    bench.commit.expect(1, "phone", "test")
+    bench.clock.settle()
+    assert bench.disk.batches[0].seen == {7}
+    bench.commit.see(8)
+    bench.commit.write_seen()
+    bench.clock.settle()
+    assert [batch.seen for batch in bench.disk.batches] == [{7}, {8}]
+    bench.clock.advance(10_000)
+    assert len(bench.disk.batches) == 2
 
 
 def test_of_two_sessions_of_a_device_the_cursor_further_on_counts(bench: Bench) -> None:

@@ -78,8 +78,8 @@ def refusal(login: Login, **fields: str) -> Refusal:
 
 
 def test_the_right_token_lets_in(login: Login) -> None:
-    tenant, user, kicked_ms = admit(login)
-    assert (tenant.id, user.name, kicked_ms) == (1, "alice", 0)
+    tenant, user, kicked_ms, known = admit(login)
+    assert (tenant.id, user.name, kicked_ms, known) == (1, "alice", 0, True)
 
 
 def test_somebody_new_whom_the_token_vouches_for_is_made(login: Login, accounts: MemoryAccounts) -> None:

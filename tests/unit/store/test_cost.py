@@ -1,4 +1,4 @@
-"""What a send may write, whatever the size of the group."""
+"""What a send may write, whatever the size of the group, and a crowd of logins, however many they are."""
 
 from asyncio import run
 from contextlib import closing
@@ -40,3 +40,23 @@ def test_group_message_writes_one_row_and_reads_none(tmp_path: Path, size: int) 
             assert draft.seq == seqid
         assert connection.total_changes - written == 1
         assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
+
+
+def test_new_devices_of_a_turn_share_a_transaction(tmp_path: Path) -> None:
+    with closing(open_database(tmp_path)) as connection:
+        accounts = SqliteAccounts(connection)
+        names = [f"user{number}" for number in range(20)]
+        assert not run(accounts.add_users(1, [(name, "") for name in names], 0))
+        users = run(accounts.users(1, "", len(names)))
+        store = SqliteStore(connection)
+        batch = Batch()
+        batch.newcomers += [(user.id, "phone", "test") for user in users]
+        statements: list[str] = []
+        connection.set_trace_callback(statements.append)
+        assert commit(store, batch) is None
+        for user in users:
+            run(store.open_device(user.id, "phone", "test", 0))
+        assert [statement for statement in statements if statement.startswith(("BEGIN", "COMMIT"))] == [
+            "BEGIN IMMEDIATE",
+            "COMMIT",
+        ]

@@ -163,7 +163,7 @@ class Change:
 class Batch:
     """What one turn of the loop wants durable, in the order in which it was asked for."""
 
-    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "now_ms", "seen")
+    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "newcomers", "now_ms", "seen")
 
     def __init__(self, lane: int = 0) -> None:
         self.lane = lane  # from 0 to below Store.lanes
@@ -172,10 +172,11 @@ class Batch:
         self.changes: list[tuple[int, Change]] = []  # each after so many of the messages
         self.cursors: dict[tuple[int, int], int] = {}  # (device id, conversation) -> seq; never moves back
         self.seen: set[int] = set()  # devices that are here now
+        self.newcomers: list[tuple[int, str, str]] = []  # devices that are about to be opened: user, name, client
         self.now_ms = 0
 
     def __bool__(self) -> bool:
-        return bool(self.messages or self.changes or self.cursors or self.seen)
+        return bool(self.messages or self.changes or self.cursors or self.seen or self.newcomers)
 
     def number(self, msgids: MsgidSource) -> None:
         """Give msgids, in the order in which the log will hold the messages."""

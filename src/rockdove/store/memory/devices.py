@@ -29,19 +29,21 @@ class MemoryDevices:
         self._cursors: dict[tuple[int, int], int] = {}  # by device and conversation
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
-        device = self._device(user, name)
-        if device is None:
-            siblings = [sibling.id for sibling in self._devices_of(user)]
-            device = Installation(len(self._devices) + 1, user, name, client, now_ms)
-            self._devices[device.id] = device
-            for (sibling, conversation), seq in list(self._cursors.items()):
-                if sibling in siblings:
-                    self._move_cursor(device.id, conversation, seq)
+        device = self._device(user, name) or self._add_device(user, name, client, now_ms)
         device.client = client
         before = device.holder
         if node:
             device.login, device.holder = device.login + 1, node
         return Device(device.id, device.last_seqid, device.kicked_ms, device.login, before)
+
+    def _add_device(self, user: int, name: str, client: str, now_ms: int) -> Installation:
+        siblings = [sibling.id for sibling in self._devices_of(user)]
+        device = Installation(len(self._devices) + 1, user, name, client, now_ms)
+        self._devices[device.id] = device
+        for (sibling, conversation), seq in list(self._cursors.items()):
+            if sibling in siblings:
+                self._move_cursor(device.id, conversation, seq)
+        return device
 
     async def device(self, user: int, name: str) -> Device | None:
         device = self._device(user, name)
@@ -51,9 +53,9 @@ class MemoryDevices:
         mine = sorted(self._devices_of(user), key=lambda device: device.name)
         return [DeviceState(device.id, device.name, device.client, device.last_seen_ms) for device in mine]
 
-    async def kicked_ms(self, user: int, device: str) -> int:
+    async def kicked_ms(self, user: int, device: str) -> int | None:
         found = self._device(user, device)
-        return found.kicked_ms if found else 0
+        return found.kicked_ms if found else None
 
     def _device(self, user: int, name: str) -> Installation | None:
         return next((device for device in self._devices_of(user) if device.name == name), None)

@@ -89,6 +89,9 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
             self._move_cursor(device, conversation, seq)
         for device in batch.seen:
             self._devices[device].last_seen_ms = batch.now_ms
+        for user, name, client in batch.newcomers:
+            if self._device(user, name) is None:
+                self._add_device(user, name, client, batch.now_ms)
         done(None)
 
     def _store(self, draft: Draft, may: Callable[[Draft], bool]) -> None:

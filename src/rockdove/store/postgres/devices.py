@@ -44,6 +44,6 @@ class Devices(Tables):
         )
         return [DeviceState(*row) for row in rows]
 
-    async def kicked_ms(self, user: int, device: str) -> int:
+    async def kicked_ms(self, user: int, device: str) -> int | None:
         row = await self._rows.row("SELECT kicked_ms FROM device WHERE account = $1 AND name = $2", user, device)
-        return row[0] if row else 0
+        return row[0] if row else None

@@ -113,6 +113,8 @@ class Conversations(Tables):
         # Each heartbeat asks, and nearly always there is nothing: the rows of a user with many conversations stay in SQLite.
         execute, is_unsettled = self._connection.execute, self._log.is_unsettled
         conversations = execute("SELECT conversation FROM member WHERE user = ?", (user,)).fetchall()
+        if not conversations:
+            return ()
         if any(is_unsettled(conversation) for (conversation,) in conversations):
             rows = execute(f"{_PLACES} WHERE m.user = ?", (device, user)).fetchall()
             rows = [row for row in rows if row[1] > row[5] or is_unsettled(row[0])]

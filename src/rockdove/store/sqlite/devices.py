@@ -29,14 +29,16 @@ class Devices(Tables):
 
     def _add_device(self, user: int, name: str, client: str, now_ms: int) -> None:
         execute = self._connection.execute
-        (device,) = execute(
-            "INSERT INTO device (user, name, client, last_seen_ms) VALUES (?, ?, ?, ?) RETURNING id",
+        added = execute(
+            "INSERT INTO device (user, name, client, last_seen_ms) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id",
             (user, name, client, now_ms),
         ).fetchone()
+        if added is None:
+            return
         execute(
             "INSERT INTO cursor SELECT ?1, k.conversation, max(k.seq) FROM device d JOIN cursor k ON k.device = d.id"
             " WHERE d.user = ?2 GROUP BY k.conversation",
-            (device, user),
+            (added[0], user),
         )
 
     async def device(self, user: int, name: str) -> Device | None:
@@ -59,9 +61,9 @@ class Devices(Tables):
         )
         return [DeviceState(*row) for row in rows]
 
-    async def kicked_ms(self, user: int, device: str) -> int:
+    async def kicked_ms(self, user: int, device: str) -> int | None:
         row = self._connection.execute("SELECT kicked_ms FROM device WHERE user = ? AND name = ?", (user, device)).fetchone()
-        return row[0] if row else 0
+        return row[0] if row else None
 
     def _kick_devices(self, effects: Sequence[KickDevice]) -> None:
         self._connection.executemany(

@@ -156,6 +156,8 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
             )
         if batch.seen:
             executemany("UPDATE device SET last_seen_ms = ? WHERE id = ?", [(batch.now_ms, device) for device in batch.seen])
+        for newcomer in batch.newcomers:  # after the cursors of their siblings
+            self._add_device(*newcomer, batch.now_ms)
 
     # -- logs
 
