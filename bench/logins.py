@@ -8,7 +8,7 @@ import pstats
 import tempfile
 import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from itertools import islice
@@ -52,7 +52,7 @@ class Line:
 class Town:
     """Users with a device each, and one node."""
 
-    def __init__(self, directory: Path, users: int, at_once: int, profile: cProfile.Profile | None) -> None:
+    def __init__(self, directory: Path, users: int, at_once: int) -> None:
         database = open_database(directory)
         self._accounts = SqliteAccounts(database)
         self._store = SqliteStore(database)
@@ -61,7 +61,7 @@ class Town:
         self._node = Node(Settings(), self._store, self._accounts, auth, self._turns, Ids(), Silence())
         self._node.start()
         self._at_once = at_once
-        self._profile = profile or nullcontext()
+        self.profile: cProfile.Profile | nullcontext[None] = nullcontext()
         self.names = [f"u{number:06d}" for number in range(users)]
         asyncio.run(self._accounts.add_users(1, [(name, "") for name in self.names], 0))
         self.sessions: list[tuple[Session, Line]] = []
@@ -89,7 +89,7 @@ class Town:
         waiting = iter(frames)
         while crowd := list(islice(waiting, self._at_once)):
             start = time.process_time()
-            with self._profile:
+            with self.profile:
                 now_ms = self._turns.now_ms()
                 for frame in crowd:
                     line = Line()
@@ -121,7 +121,7 @@ class Town:
         """Each sends a heartbeat, so many in a turn. Returns the CPU time of it in seconds."""
         ping = codec.frame(pb.Command(version=1, ping=pb.Ping()))
         start = time.process_time()
-        with self._profile:
+        with self.profile:
             waiting = iter(self.sessions)
             while crowd := list(islice(waiting, self._at_once)):
                 now_ms = self._turns.now_ms()
@@ -165,51 +165,54 @@ def answers(line: Line) -> list[pb.Command]:
     return [pb.Command.FromString(frame) for frame in decoder.frames()]
 
 
+def figures(town: Town, conversations: int) -> Iterator[tuple[str, str, Callable[[], float]]]:
+    """What is measured, in order: a name for short, what it is, and how it is done."""
+    tokens = town.app_tokens()
+    yield "first", "first login of a device, with an app token", lambda: town.log_in(tokens)
+    tokens = town.resume_tokens()
+    yield "beat", "heartbeat", town.beat
+    yield "lost", "connection lost", town.hang_up
+    yield "again", "login with a resume token", lambda: town.log_in(tokens)
+    yield "instead", "the same, of a device whose old connection is still there", lambda: town.log_in(tokens)
+    town.befriend(conversations)
+    yield "beat-new", f"heartbeat with {conversations} conversations, all of them new", town.beat
+    town.settle()
+    yield "beat-many", f"heartbeat with {conversations} conversations", town.beat
+    town.hang_up()
+    yield "again-many", f"login with a resume token and {conversations} conversations", lambda: town.log_in(tokens)
+
+
+def session_bytes(town: Town) -> float:
+    """What Python has for an idle session, without its connection."""
+    tokens = town.resume_tokens()
+    town.hang_up()
+    tracemalloc.start()
+    town.log_in(tokens)
+    town.beat()
+    gc.collect()
+    taken, _ = tracemalloc.get_traced_memory()
+    return taken / len(town.names)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--users", type=int, default=5_000)
     parser.add_argument("--at-once", type=int, default=32, help="logins, or heartbeats, that arrive in one turn")
     parser.add_argument("--conversations", type=int, default=50, help="of each user, at the end")
-    parser.add_argument("--profile", choices=["first", "again", "beat"])
+    parser.add_argument("--profile", help="one of the figures by its short name, with the functions that take the time")
     options = parser.parse_args()
     gc.set_threshold(*GARBAGE_THRESHOLDS)
     with tempfile.TemporaryDirectory() as directory:
-        town = Town(Path(directory), options.users, options.at_once, None)
-        profile = cProfile.Profile()
-
-        def show(what: str, call: Callable[[], float], key: str = "") -> None:
-            if key and key == options.profile:
-                town._profile = profile
-            spent = call()
-            town._profile = nullcontext()
-            print(f"{what}: {spent / options.users * 1e6:.1f} µs")
-
-        tokens = town.app_tokens()
-        show("first login of a device, with an app token", lambda: town.log_in(tokens), "first")
-        tokens = town.resume_tokens()
-        show("heartbeat", town.beat, "beat")
-        show("connection lost", town.hang_up)
-        show("login with a resume token", lambda: town.log_in(tokens), "again")
-        tokens = town.resume_tokens()
-        show("the same, of a device whose old connection is still there", lambda: town.log_in(tokens))
-        town.befriend(options.conversations)
-        show(f"heartbeat with {options.conversations} conversations, all of them new", town.beat)
-        town.settle()
-        show(f"heartbeat with {options.conversations} conversations", town.beat)
-        town.hang_up()
-        show(f"login with a resume token and {options.conversations} conversations", lambda: town.log_in(tokens))
-        tracemalloc.start()
-        before, _ = tracemalloc.get_traced_memory()
-        town.log_in(tokens)
-        town.beat()
-        gc.collect()
-        after, _ = tracemalloc.get_traced_memory()
-        print(f"session: {(after - before) / options.users:.0f} bytes")
-        snap = tracemalloc.take_snapshot()
-        for stat in snap.statistics("lineno")[:45]:
-            print(f"{stat.size / options.users:8.1f} {stat.count / options.users:6.2f} {stat.traceback}")
-    if options.profile:
-        pstats.Stats(profile).sort_stats("tottime").print_stats(50)
+        town = Town(Path(directory), options.users, options.at_once)
+        for short, what, measure in figures(town, options.conversations):
+            if short == options.profile:
+                town.profile = cProfile.Profile()
+            spent = measure()
+            print(f"{short}: {what}: {spent / options.users * 1e6:.1f} µs")
+            if short == options.profile:
+                pstats.Stats(town.profile).sort_stats("tottime").print_stats(50)
+                town.profile = nullcontext()
+        print(f"session: {session_bytes(town):.0f} bytes")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,14 @@
 """The live sessions of this node, by user, device and group (protocol §1)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rockdove.core.topics import group_topic, user_topic
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
+
+_NONE: Final = frozenset[int]()  # an empty set of one's own takes 200 bytes
 
 
 class Inbox:
@@ -19,7 +21,7 @@ class Inbox:
         self.name = name
         self.sessions: list[Session] = []
         self.delivered: dict[int, int] = {}  # by conversation: up to where somebody was told that this user has it
-        self.groups: set[int] = set()  # that he is a member of
+        self.groups = _NONE  # that he is a member of
         self.seated = False  # whether `groups` holds all of them
         self.seatings = 0  # how often he came into a group or went; who reads the store meanwhile reads it again
 
@@ -111,16 +113,17 @@ class Registry:
             self._versions[conversation] = max(version, self._versions[conversation])
             self._newest[conversation] = max(version, self._newest[conversation])
 
-    def seat(self, inbox: Inbox, groups: Iterable[tuple[int, int]]) -> set[int]:
+    def seat(self, inbox: Inbox, groups: Iterable[tuple[int, int]]) -> Collection[int]:
         """These are all the groups of a user, with their versions. Returns those that he was thought to be in, and is not."""
         versions = dict(groups)
         lost = inbox.groups - versions.keys()
         for conversation in lost:
             self.parted(inbox.user, conversation)
         inbox.seated = True
-        for conversation, version in versions.items():
-            inbox.groups.add(conversation)
-            if inbox.sessions:  # else he has gone again
+        if versions:
+            inbox.groups = frozenset(versions)
+        if inbox.sessions:  # else he has gone again
+            for conversation, version in versions.items():
                 self._seat(inbox, conversation, version)
         return lost
 
@@ -130,7 +133,7 @@ class Registry:
         if inbox is None or conversation in inbox.groups:
             return False
         inbox.seatings += 1
-        inbox.groups.add(conversation)
+        inbox.groups |= {conversation}
         self._seat(inbox, conversation, version)
         return True
 
@@ -139,7 +142,7 @@ class Registry:
         inbox = self.inboxes.get(user)
         if inbox is not None:
             inbox.seatings += 1
-            inbox.groups.discard(conversation)
+            inbox.groups -= {conversation}
             self._unseat(user, conversation)
 
     def _seat(self, inbox: Inbox, conversation: int, version: int) -> None:
