@@ -101,12 +101,16 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """From asyncio."""
-        self._decoder.feed(data)
-        for frame in self._decoder.frames():
-            whole = codec.varint(len(frame)) + frame
-            if plain.scan_acks(whole, 0, 1):
-                continue
-            text = plain.SCANNERS[plain.receiver_bytes(whole, 0, len(whole))].scan(whole, 0, len(whole))
+        decoder = self._decoder
+        decoder.feed(data)
+        while True:
+            decoder.position += len(plain.scan_acks(decoder.data, decoder.position, len(data))) * plain.ACK_BYTES
+            data, at = decoder.data, decoder.position
+            frame = decoder.next_frame()
+            if frame is None:
+                return
+            size = decoder.position - at
+            text = plain.SCANNERS[plain.receiver_bytes(data, at, size)].scan(data, at, size)
             if text:
                 seqid, body, receiver = text
                 self._relay.pass_on(self, seqid, body, receiver[2:-1])  # the name, and the mark of a group
