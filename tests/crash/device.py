@@ -147,12 +147,14 @@ class Device:
 
     async def come_online(self, port: int) -> None:
         """Log in, and send again whatever is unanswered. Raises OSError or Closed."""
+        self._client = await RawClient.connect(port)
         try:
-            conack = await self._log_in(port)
-        except Closed as closed:
-            if closed.disconnect is None or closed.disconnect.code != pb.REPLACED:
-                raise
-            conack = await self._log_in(port)  # one that this device had given up was still on its way, and came after it
+            conack = await self._client.login(self.user, self._token, self.name)
+            if conack.code == pb.UNAVAILABLE:
+                raise Closed(None)
+        except BaseException:
+            await self.hang_up()
+            raise
         assert conack.status == pb.STATUS_OK, conack
         assert max(self.answered, default=0) <= conack.last_seqid <= max([*self.answered, *self.unanswered], default=0)
         self._token = conack.resume_token
@@ -167,17 +169,6 @@ class Device:
             self._send(seqid)
         for seqid in self.wishes:
             self._ask(seqid)
-
-    async def _log_in(self, port: int) -> pb.ConAck:
-        self._client = await RawClient.connect(port)
-        try:
-            conack = await self._client.login(self.user, self._token, self.name)
-            if conack.code == pb.UNAVAILABLE:
-                raise Closed(None)
-        except BaseException:
-            await self.hang_up()
-            raise
-        return conack
 
     async def hang_up(self) -> None:
         """End the connection without a word."""

@@ -578,6 +578,48 @@ def test_what_the_older_connection_had_sent_is_answered_before_it_is_told(virtua
     assert [command.response.seqid for command in older.inbox[:-1]] == list(range(1, 10))
 
 
+@pytest.mark.parametrize("asked_before", [False, True], ids=["asks-late", "answered-late"])
+@pytest.mark.parametrize("gone", [True, False], ids=["gone", "half-open"])
+@pytest.mark.parametrize("nodes_between", [0, 1], ids=["same-place", "next-place"])
+def test_a_login_that_its_client_has_given_up_takes_the_device_from_no_newer_one(
+    virtual: VirtualWorld, asked_before: bool, gone: bool, nodes_between: int
+) -> None:
+    """The store lets the older one wait, before or after it has given the login a number."""
+    open_device, gates = virtual.store.open_device, [Gate(), Gate()]
+
+    async def wait_first(*login: object) -> object:
+        gate = gates.pop() if gates else None
+        if asked_before:
+            device = await open_device(*login)
+        if gate is not None:
+            await gate
+        return device if asked_before else await open_device(*login)
+
+    virtual.store.open_device = wait_first
+    first, second = gates[1], gates[0]
+    older = virtual.connect()
+    connect = pb.Connect(org="default", appkey="default", user="alice", token=PASSWORD, device="phone")
+    older.write(pb.Command(connect=connect))
+    virtual.clock.advance(5_000)
+    if gone:
+        older.pipe.hang_up()
+    for _ in range(nodes_between):
+        virtual.connect()
+    newer = virtual.connect()
+    newer.write(pb.Command(connect=connect))
+    virtual.clock.advance(10)
+    for gate in (second, first):
+        gate.open()
+        virtual.clock.settle()
+    assert newer.take("conack").status == pb.STATUS_OK
+    for _ in range(2):
+        assert newer.ping()
+        virtual.clock.advance(1_000)
+    assert newer.ping()
+    assert newer.say("bob", "still here").seq == 1
+    assert older.pipe.ended or not older.everything()
+
+
 def test_the_end_of_the_older_connection_does_not_take_the_newer_one_away(world: World, bob: Client) -> None:
     older = live(world, "alice", "phone")
     newer = live(world, "alice", "phone")

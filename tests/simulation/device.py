@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PING_US: Final = 30_000 * MS
 SILENCE_US: Final = 75_000 * MS  # of the server; then the client gives a connection up
 RECHECK_US: Final = 10_000 * MS  # from a heartbeat until the server has looked whether the session may go on
+PATIENCE_US: Final = 3_000 * MS  # of a login, where another node may be faster
 PULL_SEQID: Final = 1 << 50  # from here on: far from those of messages
 ASK_SEQID: Final = 1 << 52  # the same for changes of groups
 
@@ -61,6 +62,7 @@ class Line:
 
     connection: Connection
     acking: Acking
+    alone: bool  # when it was begun, all earlier ones had been given up
     online: bool = False
     replaced: bool = False  # by a later login: what still comes here is old
     unread: bytearray = field(default_factory=bytearray)
@@ -89,6 +91,7 @@ class Device:
         self._seqid = random.choice([0, 0, 1 << 40, (1 << 63) - 5])
         self._wished = 0
         self._connecting = False
+        self._newest = 0  # the number of the connection that was begun last
 
     def __str__(self) -> str:
         return f"{self.user}/{self.name}"
@@ -117,7 +120,9 @@ class Device:
         if connection is None:  # the server is down
             self.connect_soon()
             return
-        line = self.lines[connection.number] = Line(connection, self._random.choice(self.acking))
+        self._newest = connection.number
+        line = Line(connection, self._random.choice(self.acking), alone=not self.lines)
+        self.lines[connection.number] = line
         line.heard_us = self.world.clock.now_us
         self.world.note(f"{self} connects on {connection.number}, acks {line.acking.name}")
         connect = pb.Connect(
@@ -125,6 +130,8 @@ class Device:
         )
         self._write(line, pb.Command(version=1, connect=connect))
         self.world.clock.after(PING_US, lambda: self._heartbeat(line))
+        if self.world.plan.nodes > 1:
+            self.world.clock.after(PATIENCE_US, lambda: None if line.online else self._drop(line))
 
     def hang_up(self) -> None:
         """Close all connections, without a word."""
@@ -232,6 +239,9 @@ class Device:
             self.world.pinged(Ponged(number))
         elif command.HasField("disconnect"):
             self.world.note(f"{self} is told on {number}: {command.disconnect.reason}")
+            if command.disconnect.code == pb.REPLACED:
+                rightly = self._newest > number or not line.alone
+                self.world.check(rightly, f"{self} is replaced on {number} by a login that it had given up")
 
     def _logged_in(self, line: Line, ack: pb.ConAck) -> None:
         if ack.status != pb.STATUS_OK:

@@ -1,17 +1,20 @@
 """A store whose commits take time, fail, or are cut off by a crash."""
 
 from collections.abc import Callable
+from copy import copy
 from dataclasses import dataclass
 from inspect import iscoroutinefunction
 from random import Random
-from typing import Any
+from typing import Any, Final
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.ports import Store, View
 from rockdove.core.records import Batch, Device
 from rockdove.store.memory.store import MemoryStore
-from tests.simulation.clock import Clock, NodeScheduler, pause
+from tests.simulation.clock import MS, Clock, NodeScheduler, pause
 from tests.simulation.nodes import LeasedNode
+
+LATE_US: Final = 8_000 * MS  # how long a login waits at most
 
 Done = Callable[[Exception | None], None]
 
@@ -23,6 +26,7 @@ class Habits:
     slow: bool = False  # commits and reads take time, as over a network; else they are done at once
     unavailable: float = 0.0  # probability that a commit is refused
     fatal: float = 0.0  # probability that it fails for good
+    late_logins: float = 0.0  # probability that one waits for long
     lanes: int = 1
 
 
@@ -46,6 +50,7 @@ class NodeStore:
         self._habits = disk.habits
         self._clock = clock
         self._random = random
+        self._lateness = copy(random)
         self._scheduler = scheduler
         self._nodes = nodes
         self._pending: dict[int, tuple[Batch, Done]] = {}  # not applied yet, by lane
@@ -135,6 +140,8 @@ class NodeStore:
 
     async def open_device(self, user: int, name: str, client: str, now_ms: int, node: int = 0) -> Device:
         await self._wait()
+        if self._lateness.random() < self._habits.late_logins:
+            await pause(self._lateness.randrange(LATE_US))
         if self._random.random() < self._habits.unavailable:
             raise StoreUnavailable("the disk is full")
         return await self._read(self._store.open_device, user, name, client, now_ms, node)

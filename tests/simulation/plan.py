@@ -69,6 +69,7 @@ class Plan:
         """Let there be several nodes, in most worlds."""
         self.nodes = random.choice([1, 1, 2, 2, 3])
         self.habits.lanes = random.choice([1, 2, 3]) if self.nodes > 1 else 1
+        self.habits.late_logins = 0.1 if self.nodes > 1 else 0.0
         self.lost_rings = random.choice([0, 0, 0.1, 0.5])
         self.bad_rings = random.choice([0, 0.2, 0.5])
         self.node_troubles = random.choice([0, 2, 5])

@@ -222,7 +222,7 @@ class World:
     def _calm_down(self) -> None:
         self.note("calm")
         self.calm = True
-        self.plan.habits.unavailable = self.plan.habits.fatal = 0
+        self.plan.habits.unavailable = self.plan.habits.fatal = self.plan.habits.late_logins = 0
         self.set_tenant(strangers=True)
         for name in self.users:
             user = at_once(self.accounts.user(1, name))

@@ -6,8 +6,7 @@ from rockdove.core import news_pb2 as news
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.hearing import Hearing
 from rockdove.core.neighbours import BEAT_MS, Neighbours
-from rockdove.core.ports import Bus, Log, Scheduler, Store
-from rockdove.core.records import Device
+from rockdove.core.ports import Bus, Log, Scheduler
 from rockdove.core.registry import Registry
 from rockdove.core.session import Session
 from rockdove.core.topics import NODES, node_topic
@@ -16,11 +15,10 @@ LONG_MS: Final = 5 * BEAT_MS  # without a beat: some may take this node for dead
 
 
 class Cluster:
-    """Joins the bus, says that the node lives, takes devices over, and catches up after rings were missed."""
+    """Joins the bus, says that the node lives, and catches up after rings were missed."""
 
     def __init__(
         self,
-        store: Store,
         registry: Registry,
         presence: PresenceNews,
         neighbours: Neighbours,
@@ -28,7 +26,6 @@ class Cluster:
         log: Log,
         bus: Bus | None,
     ) -> None:
-        self._store = store
         self._registry = registry
         self._presence = presence
         self._neighbours = neighbours
@@ -57,20 +54,6 @@ class Cluster:
             self._log.warning("node_was_away", seconds=(now_ms - self._heard_ms) // 1000)
             self._presence.announce()
         self._heard_ms = now_ms
-
-    async def open_device(self, user: int, name: str, client: str, now_ms: int) -> Device | None:
-        """The device as it logs in here; where it was on another node, it has ended there. Raises StoreUnavailable.
-
-        None if it has logged in once more meanwhile, on whatever node: of those that come at the same time the last one stays.
-        """
-        number = self._neighbours.number
-        device = await self._store.open_device(user, name, client, now_ms, number)
-        if device.holder in (0, number):
-            return device
-        await self._neighbours.replace(device.holder, user, name, device.login)
-        # What the older session stored while it ended is to be known, too.
-        settled = await self._store.device(user, name)
-        return settled if settled is not None and settled.login == device.login else None
 
     def _reunite(self) -> None:
         """The bus is back: neither this node nor the others have heard everything."""

@@ -13,6 +13,7 @@ from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.delivery.run import Run
 from rockdove.core.delivery.typing import TypingNews
 from rockdove.core.errors import REPLACED
+from rockdove.core.holding import Holding
 from rockdove.core.lanes import Lanes
 from rockdove.core.ports import Log, Scheduler
 from rockdove.core.records import Draft
@@ -30,6 +31,7 @@ class Hearing:
         presence: PresenceNews,
         typing: TypingNews,
         commit: Lanes,
+        holding: Holding,
         scheduler: Scheduler,
         log: Log,
     ) -> None:
@@ -38,6 +40,7 @@ class Hearing:
         self._presence = presence
         self._typing = typing
         self._commit = commit
+        self._holding = holding
         self._scheduler = scheduler
         self._log = log
         self.heard = 0  # rings since the start
@@ -126,16 +129,22 @@ class Hearing:
         kind = question.WhichOneof("kind")
         if kind == "replace":
             self._replace(question.replace, answer)
+        elif kind == "holds":
+            answer(news.Answer(held=self._holding.holds(question.holds)).SerializeToString())
         elif kind == "who":
             here = [here for user in question.who.users if (here := self._here(user)) is not None]
             answer(news.Answer(here=here).SerializeToString())
 
     def _replace(self, replace: news.Replace, answer: Callable[[bytes], None]) -> None:
+        if self._holding.stays(replace):
+            answer(news.Answer(held=True).SerializeToString())
+            return
         session = self._registry.of_device(replace.user, replace.device)
         if session is not None and session.login < replace.login:
             session.end(pb.REPLACED, REPLACED)
         # What it had sent is stored first, also where it is gone already.
-        self._commit.of(replace.user).then(lambda _: answer(b""))
+        lane = self._commit.of(replace.user)
+        self._holding.when_settled(replace.user, replace.device, lambda: lane.then(lambda _: answer(b"")))
 
     def _here(self, user: int) -> news.Here | None:
         sessions = self._registry.sessions(user)

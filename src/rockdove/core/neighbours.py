@@ -13,6 +13,7 @@ from rockdove.core.topics import NODES, node_topic
 
 BEAT_MS: Final = 2_000  # how often a node says that it is alive
 WHO_MS: Final = 500  # for the others to say who is with them
+HOLDS_MS: Final = 500  # for another node to say whether a device is there
 REPLACE_MS: Final = 3_000  # for another node to end a session; if it does not, it does at the next heartbeat
 
 
@@ -61,10 +62,24 @@ class Neighbours:
         if self._nodes is not None:
             await self._nodes.leave()
 
-    async def replace(self, holder: int, user: int, device: str, login: int) -> None:
-        """Have the node that holds an older session of the device end it. Returns when that is done, or has to do without."""
-        question = news.Question(replace=news.Replace(user=user, device=device, login=login))
-        await self._ask(node_topic(holder), question, 1, REPLACE_MS)
+    async def replace(self, holder: int, user: int, device: str, login: int, waited_ms: int) -> bool:
+        """Have the node that holds an older session of the device end it. Returns when that is done, or has to do without.
+
+        `waited_ms` is how long ago the Connect came. True: the session there is of a clearly newer Connect, and stays.
+        """
+        question = news.Question(replace=news.Replace(user=user, device=device, login=login, waited_ms=waited_ms))
+        return any(answer.held for answer in await self._ask(node_topic(holder), question, 1, REPLACE_MS))
+
+    async def holds(self, node: int, user: int, device: str, waited_ms: int) -> bool:
+        """Whether the device is at that node, or logs in there, by a Connect that is not clearly older than one so long ago.
+
+        A node that gives no answer counts as having it, unless it is dead.
+        """
+        if self.beats and node not in self.living:
+            return False
+        question = news.Question(holds=news.Holds(user=user, device=device, waited_ms=waited_ms))
+        answers = await self._ask(node_topic(node), question, 1, HOLDS_MS)
+        return not answers or answers[0].held
 
     async def who(self, users: Collection[int]) -> Sequence[news.Here]:
         """How these users are on the other nodes; who is not there is left out. A node that does not answer counts as empty."""

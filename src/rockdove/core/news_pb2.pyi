@@ -6,10 +6,12 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Answer(_message.Message):
-    __slots__ = ["here"]
+    __slots__ = ["held", "here"]
+    HELD_FIELD_NUMBER: _ClassVar[int]
     HERE_FIELD_NUMBER: _ClassVar[int]
+    held: bool
     here: _containers.RepeatedCompositeFieldContainer[Here]
-    def __init__(self, here: _Optional[_Iterable[_Union[Here, _Mapping]]] = ...) -> None: ...
+    def __init__(self, here: _Optional[_Iterable[_Union[Here, _Mapping]]] = ..., held: bool = ...) -> None: ...
 
 class Delivered(_message.Message):
     __slots__ = ["conversation", "seq", "user"]
@@ -65,6 +67,16 @@ class Here(_message.Message):
     user: int
     def __init__(self, user: _Optional[int] = ..., state: _Optional[int] = ..., text: _Optional[str] = ..., devices: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class Holds(_message.Message):
+    __slots__ = ["device", "user", "waited_ms"]
+    DEVICE_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    WAITED_MS_FIELD_NUMBER: _ClassVar[int]
+    device: str
+    user: int
+    waited_ms: int
+    def __init__(self, user: _Optional[int] = ..., device: _Optional[str] = ..., waited_ms: _Optional[int] = ...) -> None: ...
+
 class Item(_message.Message):
     __slots__ = ["delivered", "event", "gap", "group_change", "presence", "relation", "session_end", "sight", "stored", "typing"]
     DELIVERED_FIELD_NUMBER: _ClassVar[int]
@@ -108,12 +120,14 @@ class Presence(_message.Message):
     def __init__(self, who: _Optional[int] = ..., whom: _Optional[_Iterable[int]] = ..., state: _Optional[bytes] = ..., node: _Optional[int] = ...) -> None: ...
 
 class Question(_message.Message):
-    __slots__ = ["replace", "who"]
+    __slots__ = ["holds", "replace", "who"]
+    HOLDS_FIELD_NUMBER: _ClassVar[int]
     REPLACE_FIELD_NUMBER: _ClassVar[int]
     WHO_FIELD_NUMBER: _ClassVar[int]
+    holds: Holds
     replace: Replace
     who: Who
-    def __init__(self, replace: _Optional[_Union[Replace, _Mapping]] = ..., who: _Optional[_Union[Who, _Mapping]] = ...) -> None: ...
+    def __init__(self, replace: _Optional[_Union[Replace, _Mapping]] = ..., who: _Optional[_Union[Who, _Mapping]] = ..., holds: _Optional[_Union[Holds, _Mapping]] = ...) -> None: ...
 
 class Relation(_message.Message):
     __slots__ = ["name", "visible", "who", "whom"]
@@ -128,14 +142,16 @@ class Relation(_message.Message):
     def __init__(self, who: _Optional[int] = ..., whom: _Optional[int] = ..., visible: bool = ..., name: _Optional[str] = ...) -> None: ...
 
 class Replace(_message.Message):
-    __slots__ = ["device", "login", "user"]
+    __slots__ = ["device", "login", "user", "waited_ms"]
     DEVICE_FIELD_NUMBER: _ClassVar[int]
     LOGIN_FIELD_NUMBER: _ClassVar[int]
     USER_FIELD_NUMBER: _ClassVar[int]
+    WAITED_MS_FIELD_NUMBER: _ClassVar[int]
     device: str
     login: int
     user: int
-    def __init__(self, user: _Optional[int] = ..., device: _Optional[str] = ..., login: _Optional[int] = ...) -> None: ...
+    waited_ms: int
+    def __init__(self, user: _Optional[int] = ..., device: _Optional[str] = ..., login: _Optional[int] = ..., waited_ms: _Optional[int] = ...) -> None: ...
 
 class SessionEnd(_message.Message):
     __slots__ = ["code", "device", "reason", "user"]

@@ -15,6 +15,7 @@ from rockdove.core.dispatch import Dispatch, Service
 from rockdove.core.draining import REASON, Draining
 from rockdove.core.errors import Refusal
 from rockdove.core.hearing import Hearing
+from rockdove.core.holding import Holding
 from rockdove.core.indexing import Indexing
 from rockdove.core.lanes import Lanes
 from rockdove.core.login import Login
@@ -89,11 +90,12 @@ class Node:
         self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
         self.commit = Lanes(store, scheduler, self._msgids, log)
+        self.holding = Holding(store, self.registry, self.neighbours, scheduler)
         self.fanout = Fanout(self.registry, self._ring)
         self.seating = Seating(store, self.registry, self.fanout, scheduler, bus)
-        self.standing = Standing(accounts, store, self._directory, self.registry, scheduler)
+        self.standing = Standing(accounts, store, self._directory, self.registry, self.holding, scheduler)
         self._presence = PresenceNews(store, self.registry, self.fanout, scheduler, self._ring, self.neighbours)
-        self.cluster = Cluster(store, self.registry, self._presence, self.neighbours, scheduler, log, bus)
+        self.cluster = Cluster(self.registry, self._presence, self.neighbours, scheduler, log, bus)
         self.message = MessageService(store, self._directory, self.fanout, self._msgids, scheduler, settings.max_frame_bytes)
         self.dispatch = self._assemble()
         self.logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
@@ -108,7 +110,7 @@ class Node:
         presence = self._presence
         registry.on_change = presence.note
         typing = TypingNews(registry, fanout, self.scheduler, self._ring)
-        self._hearing = Hearing(registry, fanout, presence, typing, self.commit, self.scheduler, self.log)
+        self._hearing = Hearing(registry, fanout, presence, typing, self.commit, self.holding, self.scheduler, self.log)
         self.cluster.join(self._hearing)
         services: dict[int, Service] = {
             pb.CONTACT: ContactService(store, directory, registry, fanout, presence, frame_bytes),

@@ -83,38 +83,40 @@ class Opening:
         session, node = self._session, self._node
         if not session.arriving:  # gone while the password was being checked
             return
-        older = node.registry.of_device(admission.user.id, self._connect.device)
-        if older is not None:
+        session.user, session.device_name = admission.user.id, self._connect.device
+        others = [other for other in node.registry.holders(session.user, session.device_name) if other is not session]
+        if any(other.connect_number > session.connect_number for other in others):  # who came while this one was checked
+            session.end(pb.REPLACED, REPLACED)
+            return
+        for older in others:
             older.end(pb.REPLACED, REPLACED)
+        node.registry.opens(session)
         session.outbound.commit = node.commit.of(admission.user.id)
         if not (admission.known or node.store.shared):
             session.commit.expect(admission.user.id, self._connect.device, display_text(self._connect.client))
         self._goes_on = True
-        session.commit.then(lambda _: self._go(self._open(admission)))
+        go = lambda: self._go(self._open(admission))  # noqa: E731
+        session.commit.then(lambda _: node.holding.when_settled(session.user, session.device_name, go))
 
     async def _open(self, admission: Admission) -> None:
-        session, node, name = self._session, self._node, self._connect.device
-        user = admission.user
+        session, node = self._session, self._node
+        if not session.arriving:  # gone while the older one was ending
+            return
         now_ms = node.scheduler.now_ms()
         try:
-            device = await node.cluster.open_device(user.id, name, display_text(self._connect.client), now_ms)
+            device = await node.holding.open_device(session, display_text(self._connect.client), now_ms)
         except StoreUnavailable:
             session.refuse(Refusal(pb.UNAVAILABLE, NO_STORE))
             return
         except Exception:
             session.fail()
             raise
-        if device is None:
-            session.end(pb.REPLACED, REPLACED)
         if device is None or not session.arriving:
-            return
-        if node.registry.of_device(user.id, name) is not None:  # it logged in twice at once
-            self._take_over(admission)
             return
         if device.kicked_ms != admission.kicked_ms:  # while the token was being checked, which may be dead now
             session.end(pb.KICKED, KICKED)
             return
-        session.open(admission, name, device, now_ms)
+        session.open(admission, device, now_ms)
         try:
             await node.seating.seat(session.outbound.inbox)
             await session.look()

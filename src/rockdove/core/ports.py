@@ -12,6 +12,7 @@ from rockdove.core.records import (
     Earlier,
     Effect,
     Group,
+    Hold,
     JoinRequest,
     Located,
     Match,
@@ -156,6 +157,12 @@ class Store(View, Protocol):
 
         In a shared store this is a login at that node: it gets the next number, and the node is the holder from now on;
         Device.holder is the one before. Raises StoreUnavailable for what cannot be stored now.
+        """
+
+    async def give_back(self, user: int, name: str, taken: Hold, before: Hold) -> None:
+        """The login `taken` of a device was in vain: the one `before` it has the device again, if nobody came in between.
+
+        Raises StoreUnavailable.
         """
 
     async def owed(self, user: int, device: int) -> Sequence[int]:

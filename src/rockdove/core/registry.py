@@ -1,6 +1,7 @@
 """The live sessions of this node, by user, device and group (protocol §1)."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import count
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core.topics import group_topic, user_topic
@@ -29,10 +30,22 @@ class Inbox:
 class Registry:
     """Finds sessions. A session that was replaced can no longer remove its successor."""
 
-    __slots__ = ("_count", "_groups", "_newest", "_versions", "inboxes", "on_change", "on_interest")
+    __slots__ = (
+        "_connects",
+        "_count",
+        "_groups",
+        "_newest",
+        "_opening",
+        "_versions",
+        "inboxes",
+        "on_change",
+        "on_interest",
+    )
 
     def __init__(self) -> None:
         self._count = 0  # sessions
+        self._connects = count(1)
+        self._opening: dict[tuple[int, str], Session] = {}  # by user and device: the newest that logs in
         self.inboxes: dict[int, Inbox] = {}  # by user: of those who are here
         self._groups: dict[int, dict[int, Inbox]] = {}  # by conversation, by user: who is here
         self._versions: dict[int, int] = {}  # of these groups: `_groups` is right as of that Group.version
@@ -58,6 +71,28 @@ class Registry:
             if session.device_name == device_name:
                 return session
         return None
+
+    # -- logins under way
+
+    def next_connect(self) -> int:
+        """A number for a Connect that has come: later ones have higher numbers."""
+        return next(self._connects)
+
+    def opens(self, session: "Session") -> None:
+        """The session is about to have its device."""
+        self._opening[session.user, session.device_name] = session
+
+    def opens_no_more(self, session: "Session") -> None:
+        """It has it, or never will."""
+        if self._opening.get((session.user, session.device_name)) is session:
+            del self._opening[session.user, session.device_name]
+
+    def holders(self, user: int, device_name: str) -> list["Session"]:
+        """The session that has the device, and the one that is about to, unless they are ending."""
+        found = self.of_device(user, device_name), self._opening.get((user, device_name))
+        return [session for session in found if session is not None and (session.live or session.arriving)]
+
+    # -- sessions
 
     def add(self, session: "Session", user: int, name: str) -> Inbox:
         """Make a logged-in session known."""

@@ -64,6 +64,8 @@ class Session:
         "address",
         "check_ms",
         "check_slot",
+        "connect_number",
+        "connected_ms",
         "credential_version",
         "device_name",
         "kicked_ms",
@@ -107,6 +109,8 @@ class Session:
         self.credential_version = 0
         self.device_name = ""
         self.kicked_ms = 0  # when the device had been kicked last before it logged in
+        self.connect_number = 0  # of its Connect, among those of the node
+        self.connected_ms = now_ms  # when that came
         self.login = 0  # the number of this login of the device, in a shared store
         self.rate: MessageRate | None = None
         self.routes: dict[bytes, Route] = {}  # by plain.receiver; a new dict makes all be asked again
@@ -219,19 +223,21 @@ class Session:
 
     def _log_in(self, command: pb.Command) -> None:
         self._waiting = True
+        self.connect_number, self.connected_ms = self._node.registry.next_connect(), self._heard_ms
         self._opening = Opening(self._node, self, command.connect)
         self._opening.begin()
 
-    def open(self, admission: Admission, device_name: str, device: Device, now_ms: int) -> None:
+    def open(self, admission: Admission, device: Device, now_ms: int) -> None:
         """The login succeeded: tell the client, and everybody here who writes to it."""
         node = self._node
         tenant, user, kicked_ms, _ = admission
         self._opening = None
-        self.user, self.name, self.device_name = user.id, user.name, device_name
+        self.name = user.name
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
         self.kicked_ms, self.login = kicked_ms, device.login
         self.use_settings_of(tenant, now_ms)
+        node.registry.opens_no_more(self)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.
         self.outbound.open(node.registry.add(self, user.id, user.name), device.id)
         self._state = State.LIVE
@@ -240,7 +246,7 @@ class Session:
         node.arrivals.discard(self)
         node.login.accepted += 1
         self._decoder.limit = node.settings.max_frame_bytes
-        self.outbound.write(node.welcome(tenant, user, device_name, device, now_ms))
+        self.outbound.write(node.welcome(tenant, user, self.device_name, device, now_ms))
         self.commit.see(device.id)
         node.deadlines.watch(self, now_ms + node.settings.silence_ms)
         node.log.debug("login", tenant=tenant.id, user=user.id, device=device.id)
@@ -460,6 +466,7 @@ class Session:
         if self._opening is not None:
             self._opening.withdraw()
             self._opening = None
+            self._node.registry.opens_no_more(self)
         self._state = state
         self.outbound.live = False
 

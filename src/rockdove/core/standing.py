@@ -2,6 +2,7 @@
 
 from rockdove.core.directory import Directory
 from rockdove.core.errors import REPLACED, StoreUnavailable
+from rockdove.core.holding import Holding
 from rockdove.core.ports import Accounts, Scheduler, Store
 from rockdove.core.records import AccountChanges, UserState
 from rockdove.core.registry import Registry
@@ -13,12 +14,19 @@ class Standing:
     """Follows what other sessions, nodes and the command line change."""
 
     def __init__(
-        self, accounts: Accounts, store: Store, directory: Directory, registry: Registry, scheduler: Scheduler
+        self,
+        accounts: Accounts,
+        store: Store,
+        directory: Directory,
+        registry: Registry,
+        holding: Holding,
+        scheduler: Scheduler,
     ) -> None:
         self._accounts = accounts
         self._store = store
         self._directory = directory
         self._registry = registry
+        self._holding = holding
         self._scheduler = scheduler
         self._position = -1
         self.changes = 0  # how often changes were found, since the start
@@ -47,7 +55,7 @@ class Standing:
         device = await self._store.device(session.user, session.device_name)
         if device is None or device.kicked_ms != session.kicked_ms:
             session.end(pb.KICKED, "this device was signed out by another device of the user")
-        elif device.login != session.login:
+        elif device.login != session.login and await self._holding.is_lost(session, device, session.login):
             session.end(pb.REPLACED, REPLACED)
 
     async def follow(self) -> None:

@@ -3,6 +3,8 @@
 from asyncio import run
 from collections.abc import Sequence
 
+import pytest
+
 from rockdove.core import news_pb2 as news
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.neighbours import Neighbours
@@ -92,5 +94,22 @@ def test_nobody_is_asked_by_one_who_is_alone() -> None:
 
 def test_the_node_that_held_a_device_is_asked_to_end_it() -> None:
     bus = Bus(b"")
-    run(neighbours(Nodes(), bus).replace(4, 1, "phone", 7))
+    assert not run(neighbours(Nodes(), bus).replace(4, 1, "phone", 7, 0))
     assert bus.asked == [("node.4", 1)]
+
+
+@pytest.mark.parametrize(
+    ("node", "answers", "held"),
+    [
+        (2, [news.Answer(held=True)], True),
+        (2, [news.Answer()], False),
+        (2, [], True),  # it may be there
+        (3, [], False),  # it is dead
+    ],
+)
+def test_a_node_that_does_not_answer_has_a_device_unless_it_is_dead(node: int, answers: list[news.Answer], held: bool) -> None:
+    nodes = Nodes()
+    others = neighbours(nodes, Bus(*(answer.SerializeToString() for answer in answers)))
+    nodes.living = [1, 2]
+    run(others.beat())
+    assert run(others.holds(node, 1, "phone", 0)) == held

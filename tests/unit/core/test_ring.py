@@ -13,6 +13,7 @@ from rockdove.core.delivery.ring import RECORD_BYTES, RING_BYTES, Ring
 from rockdove.core.delivery.run import Run
 from rockdove.core.errors import REPLACED
 from rockdove.core.hearing import Hearing
+from rockdove.core.holding import CLEARLY_MS, Holding
 from rockdove.core.records import Draft, single_conversation
 from rockdove.core.registry import Registry
 from rockdove.wire import codec
@@ -87,7 +88,8 @@ class Nodes:
         fanout: Any = self.heard
         self.lane = Lane()
         lanes: Any = self.lane
-        self.hearing = Hearing(self.registry, fanout, fanout, fanout, lanes, self.clock, self.journal)
+        self.holding = Holding(fanout, self.registry, fanout, self.clock)
+        self.hearing = Hearing(self.registry, fanout, fanout, fanout, lanes, self.holding, self.clock, self.journal)
 
     def carry(self) -> list[str]:
         """Have all that was rung heard; the topics."""
@@ -251,8 +253,10 @@ def test_a_fault_with_one_item_costs_nothing_else(nodes: Nodes) -> None:
 class Session:
     """A session that can be ended."""
 
-    def __init__(self, login: int) -> None:
-        self.login, self.device_name, self.ended = login, "phone", list[tuple[int, str]]()
+    def __init__(self, login: int, connected_ms: int = 0) -> None:
+        self.user, self.login, self.device_name, self.ended = 1, login, "phone", list[tuple[int, str]]()
+        self.connected_ms = connected_ms
+        self.live, self.arriving = bool(login), not login
 
     def end(self, code: int, reason: str) -> None:
         self.ended.append((code, reason))
@@ -285,6 +289,46 @@ def test_a_newer_session_and_another_device_stay(nodes: Nodes, device: str, logi
     ask(nodes, news.Question(replace=news.Replace(user=1, device=device, login=login)), answers)
     nodes.lane.commits_return()
     assert (session.ended, answers) == ([], [b""])
+
+
+@pytest.mark.parametrize(("login", "waited_ms", "stays"), [(4, 11, True), (4, 10, False), (0, 11, True), (0, 10, False)])
+def test_a_session_of_a_clearly_newer_connect_stays_also_while_it_logs_in(
+    nodes: Nodes, login: int, waited_ms: int, stays: bool
+) -> None:
+    session: Any = Session(login, connected_ms=nodes.now_ms - 10)
+    if session.live:
+        nodes.registry.add(session, 1, "alice")
+    else:
+        nodes.registry.opens(session)
+    answers: list[bytes] = []
+    ask(nodes, news.Question(replace=news.Replace(user=1, device="phone", login=5, waited_ms=waited_ms + CLEARLY_MS)), answers)
+    nodes.lane.commits_return()
+    assert [news.Answer.FromString(answer).held for answer in answers] == [stays]
+    assert bool(session.ended) == (session.live and not stays)
+
+
+def test_a_node_says_whether_a_device_is_there_or_logs_in_there(nodes: Nodes) -> None:
+    held = []
+    question = news.Question(holds=news.Holds(user=1, device="phone", waited_ms=nodes.now_ms))
+    ask(nodes, question, held)
+    arriving: Any = Session(login=0)
+    nodes.registry.opens(arriving)
+    ask(nodes, question, held)
+    arriving.arriving = False
+    ask(nodes, question, held)
+    live: Any = Session(login=1)
+    nodes.registry.add(live, 1, "alice")
+    ask(nodes, question, held)
+    assert [news.Answer.FromString(answer).held for answer in held] == [False, True, False, True]
+
+
+@pytest.mark.parametrize(("waited_ms", "counts"), [(0, False), (1, True), (10_000, True)])
+def test_one_of_a_clearly_older_connect_does_not_count(nodes: Nodes, waited_ms: int, counts: bool) -> None:
+    held: list[bytes] = []
+    session: Any = Session(login=1, connected_ms=nodes.now_ms - CLEARLY_MS)
+    nodes.registry.add(session, 1, "alice")
+    ask(nodes, news.Question(holds=news.Holds(user=1, device="phone", waited_ms=waited_ms)), held)
+    assert [news.Answer.FromString(answer).held for answer in held] == [counts]
 
 
 def ask(nodes: Nodes, question: news.Question, answers: list[bytes]) -> None:

@@ -417,6 +417,21 @@ def test_login_says_where_the_device_was_before(store: str) -> None:
     asyncio.run(test())
 
 
+def test_login_is_given_back_unless_another_one_came_since(store: str) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            (one,) = await add_users(node, 1)
+            for holder in (3, 5):
+                await node.store.open_device(one, "phone", "", 0, holder)
+            for taken, left in (((2, 4), (2, 5)), ((1, 5), (2, 5)), ((2, 5), (1, 3))):
+                await node.store.give_back(one, "phone", taken, (1, 3))
+                device = await node.store.device(one, "phone")
+                assert device is not None
+                assert (device.login, device.holder) == left
+
+    asyncio.run(test())
+
+
 def test_node_whose_connections_are_all_in_use_is_not_taken_for_dead(store: str) -> None:
     async def beat() -> None:
         database = await open_database(store)

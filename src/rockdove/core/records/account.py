@@ -57,6 +57,9 @@ class Device:
     holder: int = 0  # the number of the node where it had logged in before; 0 for none, and in a store of one node
 
 
+Hold = tuple[int, int]  # a login's number, and that of its node
+
+
 class DeviceState(NamedTuple):
     """A device in its user's list."""
 

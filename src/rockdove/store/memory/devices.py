@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rockdove.core.records import Device, DeviceState
+from rockdove.core.records import Device, DeviceState, Hold
 
 
 @dataclass
@@ -35,6 +35,11 @@ class MemoryDevices:
         if node:
             device.login, device.holder = device.login + 1, node
         return Device(device.id, device.last_seqid, device.kicked_ms, device.login, before)
+
+    async def give_back(self, user: int, name: str, taken: Hold, before: Hold) -> None:
+        device = self._device(user, name)
+        if device is not None and (device.login, device.holder) == taken:
+            device.login, device.holder = before
 
     def _add_device(self, user: int, name: str, client: str, now_ms: int) -> Installation:
         siblings = [sibling.id for sibling in self._devices_of(user)]

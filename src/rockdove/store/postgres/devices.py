@@ -16,6 +16,7 @@ LOG_IN: Final = (
     " holder = CASE WHEN $4 > 0 THEN $4 ELSE device.holder END FROM d WHERE device.id = d.id RETURNING device.id, device.login)"
     f" SELECT d.id, {_HIGHEST}, d.kicked_ms, l.login, d.holder FROM d JOIN l ON l.id = d.id"
 )
+GIVE_BACK: Final = "UPDATE device SET login = $5, holder = $6 WHERE account = $1 AND name = $2 AND login = $3 AND holder = $4"
 NEW_DEVICE: Final = (
     "INSERT INTO device (account, name, client, last_seen_ms) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING id"
 )

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Final, Self
 
-from rockdove.core.records import Batch, Device, Match, Query, Span
+from rockdove.core.records import Batch, Device, Hold, Match, Query, Span
 from rockdove.store.postgres.database import Database
-from rockdove.store.postgres.devices import LOG_IN, NEW_DEVICE, SIBLING_CURSORS, device_of
+from rockdove.store.postgres.devices import GIVE_BACK, LOG_IN, NEW_DEVICE, SIBLING_CURSORS, device_of
 from rockdove.store.postgres.lane import Lane
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.retention import Retention
@@ -71,6 +71,9 @@ class PostgresStore(PostgresView):
                 device = await connection.fetchval(NEW_DEVICE, user, name, client, now_ms)
                 if device is not None:
                     await connection.execute(SIBLING_CURSORS, device, user)
+
+    async def give_back(self, user: int, name: str, taken: Hold, before: Hold) -> None:
+        await self._database.row(GIVE_BACK, user, name, *taken, *before)
 
     # -- search and retention: one node does the work for all
 

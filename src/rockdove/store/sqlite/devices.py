@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import Device, DeviceState, KickDevice
+from rockdove.core.records import Device, DeviceState, Hold, KickDevice
 from rockdove.store.sqlite.database import transaction
 from rockdove.store.sqlite.tables import Tables
 
@@ -26,6 +26,9 @@ class Devices(Tables):
             with suppress(StoreUnavailable), transaction(self._connection):  # the login is not worth less for it
                 self._connection.execute("UPDATE device SET client = ? WHERE id = ?", (client, row[0]))
         return self._device(row)
+
+    async def give_back(self, user: int, name: str, taken: Hold, before: Hold) -> None:
+        """Nothing was taken."""
 
     def _add_device(self, user: int, name: str, client: str, now_ms: int) -> None:
         execute = self._connection.execute
