@@ -15,15 +15,15 @@ from rockdove.store.deciding import refusal_of
 from rockdove.store.postgres.database import FATAL, Database
 from rockdove.store.postgres.effects import Effects
 from rockdove.store.postgres.locked import LockedView
-from rockdove.store.postgres.plain import marks_of
-from rockdove.store.postgres.proposal import Key, Proposal, earlier_of, repeat
+from rockdove.store.postgres.plain import MARKS, marks_of
+from rockdove.store.postgres.proposal import TYPES, Key, Proposal, earlier_of, repeat
 from rockdove.store.postgres.rights import KnownRights, Rights
-from rockdove.store.postgres.tables import Rows
+from rockdove.store.postgres.tables import Rows, parameters
 from rockdove.store.postgres.transaction import FencedError, Ticket
 
 _LOCK: Final = "SELECT id, version, last_seq, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
-_STORE: Final = f"SELECT heads, stale, given, earlier FROM store_messages({', '.join(f'${n}' for n in range(1, 17))})"
-_MARKS: Final = "SELECT store_marks($1, $2, $3, $4, $5)"
+_STORE: Final = f"SELECT heads, stale, given, earlier FROM store_messages({parameters(*TYPES)})"
+_MARKS: Final = f"SELECT store_marks({parameters(*MARKS)})"
 
 
 class Changing:

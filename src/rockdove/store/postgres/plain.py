@@ -6,14 +6,18 @@ import asyncpg
 
 from rockdove.core.records import Batch, Earlier
 from rockdove.store.postgres.database import Database
-from rockdove.store.postgres.proposal import Key, Proposal, earlier_of
+from rockdove.store.postgres.proposal import TYPES, Key, Proposal, earlier_of
 from rockdove.store.postgres.rights import KnownRights, RightsView
-from rockdove.store.postgres.tables import Rows
+from rockdove.store.postgres.tables import Rows, array, parameters
 from rockdove.store.postgres.transaction import FencedError, OvertakenError, Ticket
 
 ROUNDS: Final = 10  # of asking, while rights change all the time
+MARKS: Final = (*("text::bigint[]",) * 4, "bigint")  # what marks_of gives
 
-_STORE: Final = f"SELECT alive, heads, stale, given, earlier FROM store_batch({', '.join(f'${n}' for n in range(1, 26))})"
+_STORE: Final = (
+    "SELECT alive, heads, stale, given, earlier FROM store_batch("
+    f"{parameters('smallint', 'smallint', 'bigint', 'bigint', *MARKS, *TYPES)})"
+)
 
 
 class Plain:
@@ -64,6 +68,6 @@ def marks_of(batch: Batch) -> tuple[object, ...]:
     """The arguments of store_marks."""
     cursors = sorted(batch.cursors.items())
     return (
-        *([device for (device, _), _ in cursors], [conversation for (_, conversation), _ in cursors]),
-        *([seq for _, seq in cursors], sorted(batch.seen), batch.now_ms),
+        *(array([device for (device, _), _ in cursors]), array([conversation for (_, conversation), _ in cursors])),
+        *(array([seq for _, seq in cursors]), array(sorted(batch.seen)), batch.now_ms),
     )

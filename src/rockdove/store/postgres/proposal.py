@@ -3,14 +3,24 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from rockdove.core.errors import StoreUnavailable
+from rockdove.core.errors import Refusal, StoreUnavailable
 from rockdove.core.records import GROUPS_END, OPEN, Draft, Earlier, Outcome, counts
 from rockdove.store.deciding import refusal_of
 from rockdove.store.postgres.database import FATAL
 from rockdove.store.postgres.rights import Rights, RightsView
-from rockdove.store.postgres.tables import Rows, from_order, to_order
+from rockdove.store.postgres.tables import Rows, array, from_order, to_order
 
 Key = tuple[int, int]  # (device, seqid)
+
+# What Proposal.arguments are, for store_messages.
+TYPES: Final = (
+    *("text::bigint[]",) * 7,
+    "text::integer[]",
+    *("text::bigint[]",) * 5,
+    "text::integer[]",
+    "text::boolean[]",
+    "bytea[]",
+)
 
 _REQUESTS: Final = (
     "SELECT r.device, r.seqid, r.msgid, r.seq FROM unnest($1::bigint[], $2::bigint[]) AS a (device, seqid)"
@@ -29,6 +39,7 @@ class Proposal:
         self._repeats: list[tuple[Draft, Draft]] = []  # with the draft of this run that it repeats
         self._first: dict[Key, Draft] = {}
         self._asked: dict[Key, None] = {}  # requests to be looked for
+        self._refuses = False
         self._places: dict[int, int] = {}  # of conversations
         self.sizes: dict[int, int] = {}  # how many messages each conversation gets
         self._numbers: list[int] = []  # of the drafts, each within its conversation
@@ -48,6 +59,7 @@ class Proposal:
         ask: bool = True,
     ) -> None:
         """Sort these out. `earlier` are requests that were found already; with `ask` permits are asked."""
+        judged: dict[int, Refusal | None] = {}  # by id of the permit: all see the same, so each is asked once
         for draft in drafts:
             draft.outcome, draft.refusal = Outcome.STORED, None
             key = draft.device, draft.seqid
@@ -63,8 +75,12 @@ class Proposal:
             entry = rights.get(draft.conversation)
             draft.group_version = entry.group_version if entry else await _group_version(view, draft.conversation)
             if ask and draft.permit is not None:
-                draft.refusal = await refusal_of(draft.permit.check(view, now_ms), FATAL)
+                permit = id(draft.permit)
+                if permit not in judged:
+                    judged[permit] = await refusal_of(draft.permit.check(view, now_ms), FATAL)
+                draft.refusal = judged[permit]
                 if draft.refusal is not None:
+                    self._refuses = True
                     draft.outcome = Outcome.REFUSED
                     continue
             self._first[key] = draft
@@ -92,16 +108,23 @@ class Proposal:
                 first[place] = draft.msgid
         drafts = self._drafts
         self.sizes = dict(zip(conversations, sizes, strict=True))
+        versions = None if rights is None else array([rights[conversation].version for conversation in conversations])
         return (
-            *(conversations, None if rights is None else [rights[conversation].version for conversation in conversations]),
-            *(sizes, first, last),
-            *([device for device, _ in self._asked], [to_order(seqid) for _, seqid in self._asked]),
-            *([places[draft.conversation] + 1 for draft in drafts], numbers, [draft.msgid for draft in drafts]),
-            *([draft.device for draft in drafts], [to_order(draft.seqid) for draft in drafts]),
-            *([draft.digest for draft in drafts], [draft.sender for draft in drafts]),
-            [counts(draft.body) for draft in drafts],
+            *(array(conversations), versions, array(sizes), array(first), array(last)),
+            *self._asked_arrays(),
+            array([places[draft.conversation] + 1 for draft in drafts]),
+            *(array(numbers), array([draft.msgid for draft in drafts])),
+            *(array([draft.device for draft in drafts]), array([to_order(draft.seqid) for draft in drafts])),
+            *(array([draft.digest for draft in drafts]), array([draft.sender for draft in drafts])),
+            array([counts(draft.body) for draft in drafts]),
             [draft.body + draft.sender_field for draft in drafts],
         )
+
+    def _asked_arrays(self) -> tuple[str | None, str | None]:
+        """If nothing is refused, the requests that are looked for are those that will be stored: they are not said twice."""
+        if not self._refuses:
+            return None, None
+        return array([device for device, _ in self._asked]), array([to_order(seqid) for _, seqid in self._asked])
 
     def stored(self, heads: Sequence[int], given: Sequence[int] | None) -> None:
         """They are, behind these last seqs, and with these msgids if they are others than were proposed."""

@@ -23,6 +23,16 @@ class Tables:
         self._rows = rows
 
 
+def array(values: Sequence[int]) -> str:
+    """A parameter `$n::text::bigint[]`: to encode it costs a third of what asyncpg takes for a list."""
+    return "{" + str(values)[1:-1] + "}"
+
+
+def parameters(*types: str) -> str:
+    """$1, $2 and so on, of these types."""
+    return ", ".join(f"${number}::{kind}" for number, kind in enumerate(types, 1))
+
+
 def to_order(seqid: int) -> int:
     """An unsigned 64-bit number as PostgreSQL keeps it, in the same order."""
     return seqid - _ORDER

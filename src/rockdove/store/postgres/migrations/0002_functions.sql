@@ -36,8 +36,8 @@ END $$;
 CREATE SEQUENCE msgid_number MINVALUE 0 MAXVALUE 2097151 CYCLE;
 
 -- Store messages. `conversations`, upwards by id, are all that are judged by; of each its version, how many messages it gets, the msgids
--- of the first and the last one. The requests that are looked for are those of the messages and of others. Each message names its
--- place in `conversations`, from 1, and its number among those it gets.
+-- of the first and the last one. The requests that are looked for are those of the messages, if no others are named. Each message
+-- names its place in `conversations`, from 1, and its number among those it gets.
 --
 -- Within a conversation msgids grow with seq. Where somebody else was faster, and his is above, the messages get others: `given` has
 -- the msgids of all messages, if any was changed.
@@ -71,7 +71,7 @@ BEGIN
         RETURN;
     END IF;
     SELECT array_agg(ARRAY[r.device, r.seqid, r.msgid, r.seq, r.digest]) INTO earlier
-        FROM unnest(asked_devices, asked_seqids) AS a (device, seqid)
+        FROM unnest(coalesce(asked_devices, devices), coalesce(asked_seqids, seqids)) AS a (device, seqid)
         JOIN request r ON r.device = a.device AND r.seqid = a.seqid;
     IF earlier IS NOT NULL THEN
         heads := NULL;
