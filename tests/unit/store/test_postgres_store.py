@@ -31,6 +31,7 @@ from rockdove.core.records import (
     Tenant,
 )
 from rockdove.core.rules.posting import WriteToGroup, WriteToUser
+from rockdove.store.postgres import lane
 from rockdove.store.postgres.database import CONNECT_SECONDS, POOL, open_database
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.view import PostgresView
@@ -413,6 +414,22 @@ def test_login_says_where_the_device_was_before(store: str) -> None:
             device = await node.store.device(one, "phone")
             assert device is not None
             assert (device.login, device.holder) == (3, 3)
+
+    asyncio.run(test())
+
+
+def test_a_long_batch_is_stored_in_portions(store: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        async with running(store) as (node,):
+            one, two = await add_users(node, 2)
+            device = (await node.store.open_device(one, "", "", 0)).id
+            drafts = [draft_of(one, pair(one, two), device, seqid) for seqid in range(1, 8)]
+            monkeypatch.setattr(lane, "LONG_BYTES", 2 * len(drafts[0].body))
+            await node.send(*drafts)
+            assert [draft.seq for draft in drafts] == [1, 2, 3, 4, 5, 6, 7]
+            assert node.store._lanes[0]._batch >= 4
+            stored = await log(node, pair(one, two))
+            assert [message.msgid for message in stored] == [draft.msgid for draft in drafts]
 
     asyncio.run(test())
 

@@ -208,6 +208,21 @@ class Batch:
         self.msgids.advance(after)
         self.number(self.msgids)
 
+    def portions(self, limit: int) -> Iterator["Batch"]:
+        """Batches that make up this one, in order: each has messages of up to `limit` bytes, or one that is longer."""
+        part, size = self._part(), 0
+        part.cursors, part.seen = self.cursors, self.seen
+        for messages, change in self.steps():
+            for draft in messages:
+                if size and size + len(draft.body) > limit:
+                    yield part
+                    part, size = self._part(), 0
+                part.messages.append(draft)
+                size += len(draft.body)
+            if change is not None:
+                part.changes.append((len(part.messages), change))
+        yield part
+
     def apart(self) -> Iterator["Batch"]:
         """Batches of one that make up this one: the marks, then each message and change, in order."""
         if self.cursors or self.seen:

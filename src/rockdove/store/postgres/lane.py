@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Final, Protocol
 
@@ -31,6 +31,7 @@ from rockdove.wire import im_pb2 as pb
 
 TRIES: Final = 8  # of one batch, where others are in the way
 PAUSE_SECONDS: Final = 0.01  # before the third try, at most; then twice as long each time
+LONG_BYTES: Final = 8 << 20  # of messages in one statement
 DOUBT_SECONDS: Final = 10.0  # how long to find out whether a batch was committed
 
 _RAISE: Final = "UPDATE lane SET batch = batch + 1 WHERE node = $1 AND lane = $2 AND token = $3 RETURNING batch, committed"
@@ -101,35 +102,47 @@ class Lane:
             done(None)
 
     async def _store(self, batch: Batch) -> None:
+        """In one transaction, unless it is very long."""
+        if sum(len(draft.body) for draft in batch.messages) <= LONG_BYTES:
+            await self._store_or_split(batch)
+        else:
+            await self._store_parts(batch.portions(LONG_BYTES), self._store_or_split)
+
+    async def _store_or_split(self, batch: Batch) -> None:
         """What is wrong with one message or change concerns no other."""
         try:
             await self._store_whole(batch)
         except FAULTS as error:
             _check_whole(error)
-            await self._store_apart(batch)
+            await self._store_parts(batch.apart(), self._store_or_refuse)
 
-    async def _store_apart(self, batch: Batch) -> None:
-        """What cannot be stored is refused, each for itself. StoreUnavailable is raised only while nothing was stored."""
+    async def _store_parts(self, parts: Iterable[Batch], store: Callable[[Batch], Awaitable[None]]) -> None:
+        """In order. StoreUnavailable is raised only while nothing was stored; else what cannot be stored is refused."""
         stored = False
         away = False
-        for part in batch.apart():
-            part.begin_anew(0, time.time_ns() // 1_000_000)
+        for part in parts:
             if away:  # nothing overtakes what was sent before it
                 refuse(part, Refusal(pb.UNAVAILABLE, NOT_STORED))
                 continue
             try:
-                await self._store_whole(part)
+                await store(part)
                 stored = True
-            except FAULTS as error:
-                _check_whole(error)
-                if not part.messages and not part.changes:
-                    raise StoreFailed(f"the database does not take marks: {error}") from error
-                refuse(part, fault_of(error))
             except StoreUnavailable:
                 if not stored:
                     raise
                 refuse(part, Refusal(pb.UNAVAILABLE, NOT_STORED))
                 away = True
+
+    async def _store_or_refuse(self, part: Batch) -> None:
+        """One message or change, or the marks."""
+        part.begin_anew(0, time.time_ns() // 1_000_000)
+        try:
+            await self._store_whole(part)
+        except FAULTS as error:
+            _check_whole(error)
+            if not part.messages and not part.changes:
+                raise StoreFailed(f"the database does not take marks: {error}") from error
+            refuse(part, fault_of(error))
 
     async def _store_whole(self, batch: Batch) -> None:
         for attempt in range(TRIES):
