@@ -211,7 +211,7 @@ class Batch:
     def portions(self, limit: int) -> Iterator["Batch"]:
         """Batches that make up this one, in order: each has messages of up to `limit` bytes, or one that is longer."""
         part, size = self._part(), 0
-        part.cursors, part.seen = self.cursors, self.seen
+        part.cursors, part.seen, part.newcomers = self.cursors, self.seen, self.newcomers
         for messages, change in self.steps():
             for draft in messages:
                 if size and size + len(draft.body) > limit:

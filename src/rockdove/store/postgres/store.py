@@ -6,6 +6,7 @@ from typing import Final, Self
 from rockdove.core.records import Batch, Device, Hold, Match, Query, Span
 from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.devices import GIVE_BACK, LOG_IN, NEW_DEVICE, SIBLING_CURSORS, device_of
+from rockdove.store.postgres.gathering import Gathering
 from rockdove.store.postgres.lane import Lane
 from rockdove.store.postgres.nodes import PostgresNodes
 from rockdove.store.postgres.retention import Retention
@@ -30,6 +31,7 @@ class PostgresStore(PostgresView):
         self._nodes = nodes
         known = KnownRights()
         self._lanes = [Lane(database.reserved, nodes, lane, epoch, known) for lane in range(nodes.lanes)]
+        self._gathering = Gathering(self._lanes)
         self._retention = Retention(database)
         self._search = PostgresSearch(database)
         self.lanes = nodes.lanes
@@ -48,17 +50,19 @@ class PostgresStore(PostgresView):
 
     async def stop(self) -> None:
         """Give up what is under way, and let go of the lanes' connections; the database stays open."""
+        self._gathering.stop()
         for lane in self._lanes:
             await lane.stop()
 
     def close(self) -> None:
+        self._gathering.stop()
         for lane in self._lanes:
             lane.close()
 
     # -- commit
 
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
-        self._lanes[batch.lane].commit(batch, done)
+        self._gathering.commit(batch, done)
 
     # -- devices
 
