@@ -8,7 +8,9 @@ import asyncio
 import gc
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,8 +22,10 @@ from rockdove.core.session import Session
 from rockdove.server.app import GARBAGE_THRESHOLDS
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
+from rockdove.wire.limits import WINDOW
 
 BODY = pb.Message(payload=pb.MessageTxt(txt=TEXT).SerializeToString(), to="u000001").SerializeToString()
+POLL = 1_024  # connections that the loop reads in one turn
 BATCH = 2_000  # messages in one commit while a log is filled
 
 
@@ -38,19 +42,19 @@ class TimedTurns(Turns):
     def __init__(self) -> None:
         super().__init__()
         self.taken: list[Turn] = []
+        self._running = False
 
     def run(self) -> None:
+        if self._running:  # within a turn: the others follow it
+            return
+        self._running = True
         while self._next:
             calls, self._next = self._next, []
-            with_calls(calls, self.taken)
-
-
-def with_calls(calls: list[Callable[[], None]], taken: list[Turn]) -> None:
-    """Make these calls, and note the turn."""
-    cpu, clock = time.process_time(), time.perf_counter()
-    for call in calls:
-        call()
-    taken.append(Turn(time.process_time() - cpu, time.perf_counter() - clock))
+            cpu, clock = time.process_time(), time.perf_counter()
+            for call in calls:
+                call()
+            self.taken.append(Turn(time.process_time() - cpu, time.perf_counter() - clock))
+        self._running = False
 
 
 class Place:
@@ -62,12 +66,13 @@ class Place:
         self.crowd = Crowd(Path(self._directory.name), users, self.turns)
         self.crowd.node.commit.figures.clock = time.perf_counter
 
-    def report(self, job: str, work: Callable[[], object]) -> None:
-        """Do it, and print what its turns took."""
+    def report(self, job: str, *works: Callable[[], object]) -> None:
+        """Do one after the other, and print what their turns took."""
         taken = self.turns.taken
         taken.clear()
-        self.turns.soon(work)  # type: ignore[arg-type]
-        self.turns.run()
+        for work in works:
+            self.turns.soon(work)  # type: ignore[arg-type]
+            self.turns.run()
         cpu, clock = max(turn.cpu for turn in taken), max(turn.clock for turn in taken)
         print(
             f"{job}: {sum(turn.cpu for turn in taken) * 1e3:.0f} ms of CPU in {len(taken):,} turns, "
@@ -94,9 +99,22 @@ def large_group(members: int) -> None:
             crowd.write(session, pb.Command(version=1, request=request))
 
     place.report("… ten of them write at the same time", talk)
-    place.report("… all acknowledge", lambda: acknowledge(crowd, sessions))
+    acks = [(session, acks_in(wire)) for session, wire in sessions]
+    polls = [partial(hear, crowd, acks[start : start + POLL]) for start in range(0, members, POLL)]
+    place.report("… all acknowledge", *polls, crowd.node.commit.write_cursors)
     kick = pb.Group(kick=pb.GroupUsers(id="crowd", users=names[1:])).SerializeToString()
     place.report("… all but one are put out", lambda: crowd.ask(owner, pb.GROUP, kick))
+
+
+def acks_in(wire: Wire) -> bytes:
+    """What a client says to all that was pushed to it."""
+    return b"".join(codec.frame(pb.Command(version=1, response=pb.Response(seqid=msgid))) for msgid in msgids_in(wire))
+
+
+def hear(crowd: Crowd, said: Sequence[tuple[Session, bytes]]) -> None:
+    """What these clients say comes in one turn."""
+    for session, data in said:
+        session.receive(data, crowd.turns.now_ms())
 
 
 def joins(members: int) -> None:
@@ -130,7 +148,7 @@ def long_backlog(messages: int) -> None:
     listing = pb.Sync(conversations=pb.ListConversations()).SerializeToString()
     place.report("… list the conversations", lambda: crowd.ask(session, pb.SYNC, listing))
     place.report("… a heartbeat", lambda: crowd.write(session, pb.Command(version=1, ping=pb.Ping())))
-    place.report("… read a tenth of it", lambda: drain(crowd, session, wire, messages // 10))
+    place.report("… read a tenth of it", *repeat(lambda: acknowledge(crowd, [(session, wire)]), messages // 10 // WINDOW))
 
 
 def fill(crowd: Crowd, messages: int) -> None:
@@ -146,16 +164,6 @@ def fill(crowd: Crowd, messages: int) -> None:
         ]
         batch.number(crowd.node._msgids)
         store.commit(batch, lambda error: None)
-
-
-def drain(crowd: Crowd, session: Session, wire: Wire, messages: int) -> None:
-    """Acknowledge until so many were pushed."""
-    while messages > 0:
-        msgids = msgids_in(wire)
-        acks = (pb.Command(version=1, response=pb.Response(seqid=msgid)) for msgid in msgids)
-        session.receive(b"".join(map(codec.frame, acks)), crowd.turns.now_ms())
-        crowd.turns.run()
-        messages -= max(len(msgids), 1)
 
 
 def main() -> None:
