@@ -118,8 +118,9 @@ class Fanout:
             self.look_again(user, conversation)  # of whom we know as a member, we may have missed that he had gone
             if registry.joined(user, conversation, version):
                 self.on_joined(user, conversation)
-        for notice in notices:  # newcomers read them: the whole log is new to them
-            self.push(run_of([notice]), version, now_ms, but=newcomers)
+        readers = newcomers.union(parted)  # who comes or goes reads as much of the log as he may see
+        for notice in notices:
+            self.push(run_of([notice]), version, now_ms, but=readers)
         for user in parted:
             if registry.overtaken(conversation, version):
                 self.on_unknown(conversation)  # he may have come back since
