@@ -128,9 +128,11 @@ class _BreakableConnection:
         return self._connection.executemany(sql, *arguments)
 
     def _count(self, sql: str) -> None:
-        if self._at is None or sql == "ROLLBACK" or not (self._connection.in_transaction or sql.startswith("BEGIN")):
+        # A statement outside of a transaction is one by itself.
+        alone = not self._connection.in_transaction and sql.startswith(("INSERT", "UPDATE", "DELETE"))
+        if self._at is None or sql == "ROLLBACK" or not (self._connection.in_transaction or alone or sql.startswith("BEGIN")):
             return  # to read takes no room
-        broken = sql == "COMMIT" if self._at == AT_COMMIT else self._seen == self._at
+        broken = sql == "COMMIT" or alone if self._at == AT_COMMIT else self._seen == self._at
         self._seen += 1
         if broken:
             if self._rolled_back and self._connection.in_transaction:

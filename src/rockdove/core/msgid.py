@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Final
 
 from rockdove.wire.codec import varint
@@ -30,14 +29,18 @@ def first_msgid(at_ms: int) -> int:
     return max(0, at_ms - EPOCH_MS) << TIME_SHIFT
 
 
-@lru_cache(maxsize=64)
-def _timestamp_field(clock: int) -> bytes:
-    return varint(clock + EPOCH_MS)
+_newest: tuple[int, bytes] = (0, varint(EPOCH_MS))  # a ms, and its field: one turn's messages share it
 
 
 def timestamp_field(msgid: int) -> bytes:
-    """`timestamp_ms` as a varint; one turn's messages share it."""
-    return _timestamp_field(msgid >> TIME_SHIFT)
+    """`timestamp_ms` as a varint."""
+    global _newest  # noqa: PLW0603  # a cache
+    clock, field = _newest
+    if clock != msgid >> TIME_SHIFT:
+        clock = msgid >> TIME_SHIFT
+        field = varint(clock + EPOCH_MS)
+        _newest = clock, field
+    return field
 
 
 class MsgidSource:

@@ -13,6 +13,7 @@ from rockdove.wire.errors import broken
 ONE_BYTE: Final = 128  # varints below this take one byte
 _VARINT: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 _FIXED64 = Struct("<Q")
+_PLACE = Struct("<BQB")  # Message.msgid, and the key of its seq
 _SEQID = Struct("<BQ")  # Request.seqid with its key
 _SENT = Struct("<6sQ3sQ")  # an answer with a seqid, up to the place
 _SENT_HEADS: Final = [  # its pieces, by how long the place and the timestamp are; all lengths are below 128
@@ -131,10 +132,10 @@ def record(body: bytes, sender: bytes, msgid: int, seq: int, timestamp: bytes) -
 
     `sender` comes from `sender_field`, `timestamp` is the varint of the ms since the epoch.
     """
-    place = _VARINT[seq] if seq < 16384 else varint(seq)
     if not seq:  # transient
         return b"%b%bA%bP%b" % (body, sender, _FIXED64.pack(msgid), timestamp)
-    return b"%b%bA%bH%bP%b" % (body, sender, _FIXED64.pack(msgid), place, timestamp)
+    place = _VARINT[seq] if seq < 16384 else varint(seq)
+    return b"".join((body, sender, _PLACE.pack(0x41, msgid, 0x48), place, b"P", timestamp))
 
 
 def with_edit(record: bytes, change: pb.Change) -> bytes:

@@ -176,7 +176,12 @@ class Batch:
         self.now_ms = 0
 
     def __bool__(self) -> bool:
-        return bool(self.messages or self.changes or self.cursors or self.seen or self.newcomers)
+        return bool(self.messages or self.changes) or self.marks
+
+    @property
+    def marks(self) -> bool:
+        """Whether there is something to be noted beside messages and changes."""
+        return bool(self.cursors or self.seen or self.newcomers)
 
     def number(self, msgids: MsgidSource) -> None:
         """Give msgids, in the order in which the log will hold the messages."""

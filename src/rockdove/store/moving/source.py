@@ -10,9 +10,9 @@ from typing import Final
 from rockdove.store.moving.tables import CONVERSATION, MESSAGE, REQUEST, Key, Row, Table
 from rockdove.store.sqlite.chunk import entries
 from rockdove.store.sqlite.database import lock_for_serving, open_unchanged
+from rockdove.store.sqlite.keys import KEY_BYTES, Keys
 from rockdove.store.sqlite.log import Log, never_unread
 from rockdove.store.sqlite.requests import to_order
-from rockdove.store.sqlite.tail import REQUEST_BYTES, unpack_requests
 
 _NAMES: Final = {"account": "user"}  # what is called otherwise in the SQLite file
 _COUNTED: Final = ("user", "account_change", "chat_group")  # tables that never give an id again
@@ -46,7 +46,7 @@ class Source:
             return sum(last - first + 1 for _, _, first, last, _ in self._conversations(()))
         if table is REQUEST:
             statement = (
-                f"SELECT (SELECT count(*) FROM request) + (SELECT total(length(entries)) FROM request_block) / {REQUEST_BYTES}"
+                f"SELECT (SELECT count(*) FROM request) + (SELECT total(length(entries)) FROM request_block) / {KEY_BYTES}"
             )
         (count,) = self._connection.execute(statement).fetchone()
         return int(count) + (self._unsettled_requests() if table is REQUEST else 0)
@@ -112,7 +112,7 @@ class Source:
             "SELECT device, entries FROM request_block WHERE device >= ? ORDER BY device, first_seqid", (start[0],)
         )
         for device, block in blocks:
-            for seqid, request in unpack_requests(block).items():
+            for seqid, request in Keys.of_block(block).items():
                 row = (device, to_order(seqid), *request)
                 if row[:2] > start:
                     yield row
@@ -126,13 +126,13 @@ class Source:
         rows = [
             (device, to_order(seqid), *request)
             for tail in self._log.tails
-            for device, requests in tail.requests.items()
-            for seqid, request in requests.items()
+            for device, keys in tail.keys.items()
+            for seqid, request in keys.items()
         ]
         return (row for row in sorted(rows) if row[:2] > start)
 
     def _unsettled_requests(self) -> int:
-        return sum(len(requests) for tail in self._log.tails for requests in tail.requests.values())
+        return sum(len(keys) for tail in self._log.tails for keys in tail.keys.values())
 
 
 @contextmanager

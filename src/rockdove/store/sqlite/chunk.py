@@ -4,7 +4,9 @@ A chunk is a blob of entries, each a header and a record. Chunks stay below a pa
 short, and never hold messages of two commits.
 """
 
+from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from itertools import accumulate
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -13,6 +15,7 @@ from rockdove.core.records import Stored
 CHUNK_BYTES: Final = 4_000  # one page, less what SQLite needs of it
 
 HEADER: Final = Struct("<QQQIIQII")  # msgid, conversation, seq, sender, device, seqid, digest, length of the record
+MSGID_BYTES: Final = 8
 
 
 class Entry(NamedTuple):
@@ -28,17 +31,15 @@ class Entry(NamedTuple):
     record: bytes
 
 
-def chunks(first_msgids: Sequence[int], packed: Sequence[bytes]) -> list[tuple[int, bytes]]:
+def chunks(packed: Sequence[bytes]) -> list[tuple[int, bytes]]:
     """Rows of the log from packed entries, in the order of their msgids: (first msgid, blob)."""
     rows = []
-    start = size = 0
-    for index, entry in enumerate(packed):
-        if size + len(entry) > CHUNK_BYTES and size:
-            rows.append((first_msgids[start], b"".join(packed[start:index])))
-            start, size = index, 0
-        size += len(entry)
-    if size:
-        rows.append((first_msgids[start], b"".join(packed[start:])))
+    ends = list(accumulate(map(len, packed)))
+    start = end = 0
+    while start < len(packed):
+        stop = max(bisect_right(ends, end + CHUNK_BYTES, start), start + 1)
+        rows.append((int.from_bytes(packed[start][:MSGID_BYTES], "little"), b"".join(packed[start:stop])))
+        start, end = stop, ends[stop - 1]
     return rows
 
 

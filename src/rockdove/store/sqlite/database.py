@@ -124,15 +124,18 @@ def lock_for_serving(directory: Path) -> Iterator[None]:
 
 
 @contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """One durable transaction that takes the write lock at once: all of the block, or after an exception none of it.
+def transaction(connection: sqlite3.Connection, *, at_once: bool = True) -> Iterator[None]:
+    """One durable transaction: all of the block, or after an exception none of it.
 
-    Raises StoreUnavailable (busy, disk full: nothing was stored) or StoreFailed (do not trust the file any more).
+    Takes the write lock at once; or, not `at_once`, when the block calls `begin`, which it need not if it writes by a single
+    statement. Raises StoreUnavailable (busy, disk full: nothing was stored) or StoreFailed (do not trust the file any more).
     """
     try:
-        connection.execute("BEGIN IMMEDIATE")
+        if at_once:
+            connection.execute("BEGIN IMMEDIATE")
         yield
-        connection.execute("COMMIT")
+        if connection.in_transaction:
+            connection.execute("COMMIT")
     except BaseException as error:
         if connection.in_transaction:
             with suppress(sqlite3.Error):  # the first error is the one to tell
@@ -140,6 +143,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         if isinstance(error, sqlite3.Error):
             raise translated(error) from error
         raise
+
+
+def begin(connection: sqlite3.Connection) -> None:
+    """Take the write lock, if the transaction that is open has not taken it yet."""
+    if not connection.in_transaction:
+        connection.execute("BEGIN IMMEDIATE")
 
 
 def translated(error: sqlite3.Error) -> Exception:

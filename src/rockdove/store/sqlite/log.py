@@ -4,8 +4,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
-from rockdove.core.records import GROUPS_END, Draft, Outcome, Stored, counts, single_members
+from rockdove.core.records import GROUPS_END, Draft, Outcome, Stored, counts, digest_of, single_members
 from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, rewritten, select, without
+from rockdove.store.sqlite.database import begin
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
 from rockdove.wire import im_pb2 as pb
@@ -13,6 +14,7 @@ from rockdove.wire import im_pb2 as pb
 HEADS: Final = 500_000  # conversations whose last seq is remembered
 TYPE_KEY: Final = 8  # first byte of a record whose type is not TXT
 NO_BOUND: Final = 1 << 62
+INSERT: Final = "INSERT INTO log VALUES (?, ?)"
 
 
 class Log:
@@ -27,8 +29,7 @@ class Log:
         self._heads: dict[int, int] = {}  # last seq by conversation: of all in a tail, and others looked up
         self.added: list[Draft] = []  # by the transaction
         self._uncounted: list[tuple[Run, int, int]] = []  # by the transaction: run, seq, its sender before
-        self._msgids: list[int] = []  # of the entries that the table lacks yet
-        self._packed: list[bytes] = []
+        self._packed: list[bytes] = []  # the entries that the table lacks yet
         self.requests = Requests(connection)
         row = connection.execute("SELECT value FROM setting WHERE name = 'settled'").fetchone()
         self.last_msgid = int(row[0]) if row else 0
@@ -36,6 +37,7 @@ class Log:
             for entry in entries(data):
                 sender = 0 if never_unread(entry.record) else entry.sender
                 self._tail.add(entry.conversation, entry.seq, entry.msgid, sender, entry.device, entry.seqid, entry.digest)
+                self._tail.grow(1, entry.msgid)
                 self._heads[entry.conversation] = entry.seq
                 self.last_msgid = entry.msgid
 
@@ -54,23 +56,26 @@ class Log:
     def append(self, drafts: Sequence[Draft], may: Callable[[Draft], bool], *, ask: bool = False) -> None:
         """Give each draft its place, unless it is a retry or a conflict, or `may`, which may append others first, says no.
 
-        `may` is asked about those that have a permit, and about all with `ask`.
+        `may` is asked about those that have a permit, and about all with `ask`. Begins the transaction if it looks at tables.
         """
-        heads, tail, claim, tails, added = self._heads, self._tail, self.requests.claim, self.tails, self.added
-        msgids, packed = self._msgids, self._packed
-        header = HEADER.pack
+        heads, tail, tails, requests = self._heads, self._tail, self.tails, self.requests
+        known, added, packed, header = requests.known, self.added, self._packed, HEADER.pack
         for draft in drafts:
-            device, seqid = draft.device, draft.seqid
-            digest = draft.digest
+            device, seqid, digest = draft.device, draft.seqid, digest_of(draft.body)
             if seqid:
-                earlier = claim(device, seqid, tails)
-                if earlier is not None:
-                    draft.msgid, draft.seq = earlier[0], earlier[1]
-                    draft.outcome = Outcome.RETRY if earlier[2] == digest else Outcome.CONFLICT
-                    continue
+                free = known.get(device) or requests.free(device, tails)
+                above, below = free.above, free.below
+                if above < seqid < below:
+                    free.above = seqid
+                else:
+                    earlier = requests.claim(device, seqid, free, tails)
+                    if earlier is not None:
+                        draft.msgid, draft.seq = earlier[0], earlier[1]
+                        draft.outcome = Outcome.RETRY if earlier[2] == digest else Outcome.CONFLICT
+                        continue
             if (ask or draft.permit is not None) and not may(draft):
                 if seqid:
-                    self.requests.give_back(device)
+                    free.above, free.below = above, below
                 continue
             conversation, msgid, sender = draft.conversation, draft.msgid, draft.sender
             head = heads.get(conversation)
@@ -80,19 +85,21 @@ class Log:
             draft.place(seq)
             record = draft.record
             # What has a type other than TXT begins with it: only then the call is worth its time.
-            tail.add(
-                conversation, seq, msgid, 0 if record[0] == TYPE_KEY and not counts(record) else sender, device, seqid, digest
-            )
+            reader_sender = 0 if record[0] == TYPE_KEY and not counts(record) else sender
+            tail.add(conversation, seq, msgid, reader_sender, device, seqid, digest)
             added.append(draft)
-            msgids.append(msgid)
             packed.append(header(msgid, conversation, seq, sender, device, seqid, digest, len(record)) + record)
 
     def flush(self) -> None:
         """Write to the table what was appended. Before the end of the transaction; reading does it, too."""
         if self._packed:
-            self._connection.executemany("INSERT INTO log VALUES (?, ?)", chunks(self._msgids, self._packed))
-            self._msgids.clear()
+            rows = chunks(self._packed)
             self._packed.clear()
+            if len(rows) == 1:
+                self._connection.execute(INSERT, rows[0])
+            else:
+                begin(self._connection)
+                self._connection.executemany(INSERT, rows)
 
     def rewrite(self, msgid: int, record: bytes) -> Entry | None:
         """Give a message another record, unless it was cut. One whose content was removed is not unread any more.
@@ -127,7 +134,6 @@ class Log:
 
     def take_back(self, drafts: Sequence[Draft]) -> None:
         """The transaction was rolled back, perhaps in the middle of an `append`. `drafts`: all that had a seqid."""
-        self._msgids.clear()
         self._packed.clear()
         for run, seq, sender in reversed(self._uncounted):
             run.recount(seq, sender)
@@ -140,6 +146,7 @@ class Log:
         self.requests.release(draft.device for draft in drafts)
 
     def _open(self, draft: Draft) -> int:
+        begin(self._connection)
         conversation = draft.conversation
         head = self._settled_head(conversation)
         if head is not None:
@@ -153,6 +160,18 @@ class Log:
         return 0
 
     # -- settling
+
+    @property
+    def is_settling(self) -> bool:
+        """Whether the next transaction has something to settle."""
+        return self._settling is not None
+
+    def committed(self) -> None:
+        """What the transaction added is durable."""
+        if self.added:
+            self.last_msgid = self.added[-1].msgid
+            self._tail.grow(len(self.added), self.last_msgid)
+            self.seal()
 
     def seal(self, *, now: bool = False) -> None:
         """Begin to settle the tail when it is full, or `now`; what comes later makes a new one."""

@@ -34,7 +34,7 @@ from rockdove.store.deciding import decide, permitted
 from rockdove.store.searching import Search
 from rockdove.store.sqlite.contacts import Contacts
 from rockdove.store.sqlite.conversations import Conversations
-from rockdove.store.sqlite.database import transaction
+from rockdove.store.sqlite.database import begin, transaction
 from rockdove.store.sqlite.devices import Devices
 from rockdove.store.sqlite.groups import Groups
 from rockdove.store.sqlite.log import NO_BOUND, Log
@@ -91,11 +91,13 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         log.begin()
         self._rewritten = []
         try:
-            with transaction(self._connection):
+            with transaction(self._connection, at_once=False):
                 for drafts, change in batch.steps():
                     self._store(drafts, batch.now_ms)
                     if change is not None:
                         self._change(change, batch.now_ms)
+                if batch.marks or log.is_settling:
+                    begin(self._connection)
                 log.flush()
                 self._write_marks(batch)
                 slice_ = log.settle(max(SETTLE_MIN, 2 * len(log.added)))
@@ -107,19 +109,20 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
             return
         if slice_ is not None:
             log.settled(slice_)
-        if log.added:
-            log.last_msgid = log.added[-1].msgid
-            log.seal()
+        log.committed()
         self._search.rewritten(self._rewritten)
         done(None)
 
     def _store(self, drafts: Sequence[Draft], now_ms: int) -> None:
         def may(draft: Draft) -> bool:
+            begin(self._connection)
             return permitted(draft, self, now_ms) or _refused(draft.refusal)
 
         self._log.append(drafts, may)
 
     def _change(self, change: Change, now_ms: int) -> None:
+        begin(self._connection)
+
         def carry_out(_: Draft | None = None) -> bool:
             if not decide(change, self, now_ms):
                 return _refused(change.refusal)

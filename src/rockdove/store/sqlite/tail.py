@@ -8,12 +8,10 @@ from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from rockdove.store.sqlite.keys import Keys
+
 SEAL_AT: Final = 65_536  # messages; more would sort better, and take longer to read again at the start
 PLACES: Final = 64  # in one block
-REQUESTS: Final = 32  # in one block
-REQUEST_BYTES: Final = 28  # of each in its block
-
-Request = tuple[int, int, int]  # msgid, seq, digest: what was stored under a (device, seqid) key
 
 
 class Run:
@@ -69,39 +67,41 @@ class Run:
 class Tail:
     """Messages that are in the log, and not yet in the tables beside it."""
 
-    __slots__ = ("last_msgid", "requests", "runs", "size")
+    __slots__ = ("keys", "last_msgid", "runs", "size")
 
     def __init__(self) -> None:
         self.runs: dict[int, Run] = {}  # by conversation
-        self.requests: dict[int, dict[int, Request]] = {}  # by device, by seqid
-        self.size = 0
+        self.keys: dict[int, Keys] = {}  # by device
+        self.size = 0  # messages
         self.last_msgid = 0
 
     def add(self, conversation: int, seq: int, msgid: int, sender: int, device: int, seqid: int, digest: int) -> None:
-        """Append a message. A seqid of 0 is no key."""
+        """Append a message; see `grow`. A seqid of 0 is no key."""
         run = self.runs.get(conversation)
         if run is None:
             run = self.runs[conversation] = Run(seq)
         run.msgids.append(msgid)
         run.senders.append(sender)
         if seqid:
-            requests = self.requests.get(device)
-            if requests is None:
-                requests = self.requests[device] = {}
-            requests[seqid] = (msgid, seq, digest)
-        self.size += 1
-        self.last_msgid = msgid
+            keys = self.keys.get(device)
+            if keys is None:
+                keys = self.keys[device] = Keys()
+            keys.add(seqid, msgid, seq, digest)
 
     def take_back(self, conversation: int, device: int, seqid: int) -> None:
-        """Undo the newest `add` of this conversation: its commit failed."""
+        """Undo the newest `add`: its commit failed."""
         run = self.runs[conversation]
         run.msgids.pop()
         run.senders.pop()
         if not run.msgids:
             del self.runs[conversation]
         if seqid:
-            del self.requests[device][seqid]
-        self.size -= 1
+            self.keys[device].take_back()
+
+    def grow(self, messages: int, last_msgid: int) -> None:
+        """So many were added, up to this one, and are durable."""
+        self.size += messages
+        self.last_msgid = last_msgid
 
 
 class Slice(NamedTuple):
@@ -109,7 +109,7 @@ class Slice(NamedTuple):
 
     places: list[tuple[int, int, int, bytes]]  # conversation, first seq, last seq, block
     heads: list[tuple[int, int, int]]  # last seq, last msgid, conversation
-    requests: list[tuple[int, list[tuple[int, Request]]]]  # device, its requests by seqid upwards
+    requests: list[tuple[int, Keys]]  # device, some of its keys by seqid upwards
     place: tuple[int, int]
     request: tuple[int, int]
 
@@ -120,15 +120,15 @@ class Slice(NamedTuple):
 class Settling:
     """A full tail on its way into the tables, a slice at a time, in the order of the tables."""
 
-    __slots__ = ("_conversations", "_devices", "_place", "_request", "_sorted", "tail")
+    __slots__ = ("_conversations", "_devices", "_ordered", "_place", "_request", "tail")
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
         self._conversations = sorted(tail.runs)
-        self._devices = sorted(tail.requests)
+        self._devices = sorted(tail.keys)
         self._place = (0, 0)  # the next conversation, and the next index of its run
         self._request = (0, 0)  # the next device, and the next index of its keys
-        self._sorted: tuple[int, list[tuple[int, Request]]] = (-1, [])  # the keys of one device by seqid
+        self._ordered: tuple[int, Keys] = (-1, Keys())  # the keys of one device by seqid
 
     def slice(self, size: int) -> Slice:
         """The next rows, for about `size` messages; the same again until `done` is called. Falsy at the end."""
@@ -147,42 +147,21 @@ class Settling:
                 start = stop
         device_index, begin = self._request
         while device_index < len(self._devices) and size > 0:
-            requests = self._by_seqid(device_index)
-            part = requests[begin : begin + size]
+            keys = self._by_seqid(device_index)
+            part = keys.part(begin, begin + size)
             result.requests.append((self._devices[device_index], part))
             size -= len(part)
             begin += len(part)
-            if begin == len(requests):
+            if begin == len(keys):
                 device_index, begin = device_index + 1, 0
         return result._replace(place=(index, start), request=(device_index, begin))
 
-    def _by_seqid(self, device_index: int) -> list[tuple[int, Request]]:
-        if self._sorted[0] != device_index:
-            self._sorted = (device_index, sorted(self.tail.requests[self._devices[device_index]].items()))
-        return self._sorted[1]
+    def _by_seqid(self, device_index: int) -> Keys:
+        if self._ordered[0] != device_index:
+            self._ordered = (device_index, self.tail.keys[self._devices[device_index]].ordered())
+        return self._ordered[1]
 
     def done(self, slice_: Slice) -> None:
         """These rows are durable."""
         self._place = slice_.place
         self._request = slice_.request
-
-
-def pack_requests(requests: Sequence[tuple[int, Request]]) -> bytes:
-    """A block of keys, sorted by seqid, for the table."""
-    columns = (array("Q"), array("Q"), array("Q"), array("I"))
-    for seqid, (msgid, seq, digest) in requests:
-        for column, value in zip(columns, (seqid, msgid, seq, digest), strict=True):
-            column.append(value)
-    return b"".join(column.tobytes() for column in columns)
-
-
-def unpack_requests(block: bytes) -> dict[int, Request]:
-    """And back, by seqid upwards."""
-    columns = (array("Q"), array("Q"), array("Q"), array("I"))
-    count = len(block) // sum(column.itemsize for column in columns)
-    at = 0
-    for column in columns:
-        column.frombytes(block[at : at + count * column.itemsize])
-        at += count * column.itemsize
-    seqids, msgids, seqs, digests = columns
-    return dict(zip(seqids, zip(msgids, seqs, digests, strict=True), strict=True))

@@ -1,0 +1,89 @@
+"""The seqids that a device has used, and what was stored under each: columns, in the tail as in the blocks of the table."""
+
+from array import array
+from collections.abc import Iterator
+from typing import Final
+
+KEY_BYTES: Final = 28  # of each in its block
+
+Request = tuple[int, int, int]  # msgid, seq, digest: what was stored under a (device, seqid) key
+
+
+class Keys:
+    """Keys of one device, each once, in the order in which they were used."""
+
+    __slots__ = ("_indexes", "digests", "msgids", "seqids", "seqs")
+
+    def __init__(self) -> None:
+        self.seqids = array("Q")
+        self.msgids = array("Q")
+        self.seqs = array("Q")
+        self.digests = array("I")
+        self._indexes: dict[int, int] = {}  # by seqid, as far as somebody has looked: most devices never retry
+
+    def __len__(self) -> int:
+        return len(self.seqids)
+
+    def add(self, seqid: int, msgid: int, seq: int, digest: int) -> None:
+        """Append a key that is not there."""
+        self.seqids.append(seqid)
+        self.msgids.append(msgid)
+        self.seqs.append(seq)
+        self.digests.append(digest)
+
+    def take_back(self) -> None:
+        """Undo the newest `add`."""
+        self._indexes.pop(self.seqids.pop(), None)
+        for column in (self.msgids, self.seqs, self.digests):
+            column.pop()
+
+    def find(self, seqid: int) -> Request | None:
+        """What was stored under this seqid, if anything was."""
+        for index in range(len(self._indexes), len(self.seqids)):
+            self._indexes[self.seqids[index]] = index
+        index = self._indexes.get(seqid, -1)
+        return None if index < 0 else (self.msgids[index], self.seqs[index], self.digests[index])
+
+    def items(self) -> Iterator[tuple[int, Request]]:
+        """Each seqid, and what was stored under it."""
+        return zip(self.seqids, zip(self.msgids, self.seqs, self.digests, strict=True), strict=True)
+
+    def ordered(self) -> "Keys":
+        """The same by seqid upwards."""
+        seqids = self.seqids.tolist()
+        if seqids == sorted(seqids):
+            return self
+        result = Keys()
+        for seqid, request in sorted(self.items()):
+            result.add(seqid, *request)
+        return result
+
+    def part(self, start: int, stop: int) -> "Keys":
+        """Those from index `start` to before `stop`."""
+        result = Keys()
+        result.seqids, result.msgids = self.seqids[start:stop], self.msgids[start:stop]
+        result.seqs, result.digests = self.seqs[start:stop], self.digests[start:stop]
+        return result
+
+    def without(self, seqid: int) -> "Keys":
+        """All but this one."""
+        result = Keys()
+        for key, request in self.items():
+            if key != seqid:
+                result.add(key, *request)
+        return result
+
+    def block(self) -> bytes:
+        """All of them, for the table."""
+        return b"".join(column.tobytes() for column in (self.seqids, self.msgids, self.seqs, self.digests))
+
+    @classmethod
+    def of_block(cls, block: bytes) -> "Keys":
+        """And back."""
+        result = cls()
+        count = len(block) // KEY_BYTES
+        at = 0
+        for column in (result.seqids, result.msgids, result.seqs, result.digests):
+            column.frombytes(block[at : at + count * column.itemsize])
+            at += count * column.itemsize
+        return result
