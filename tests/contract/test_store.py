@@ -231,6 +231,7 @@ def test_failed_first_message_leaves_no_conversation(failing_desk: Desk) -> None
         assert list(run(desk.store.owed(desk.writer.id, desk.phone))) == []
         assert list(run(desk.store.summaries(desk.writer.id, desk.phone, None, 10))) == []
     assert desk.seqs() == [1]
+    assert [summary.last_seq for summary in run(desk.store.summaries(desk.writer.id, desk.phone, None, 10))] == [1]
 
 
 def test_failed_batches_take_no_seq_and_no_seqid(failing_desk: Desk) -> None:
