@@ -156,7 +156,8 @@ class GroupCommit:
             self.arm()
 
     def _commit(self) -> None:
-        batch, then, acked = self._batch, self._then, dict[Stream, None]()
+        batch, then = self._batch, self._then
+        acked: dict[Stream, None] = {}
         if self._cursors_now:
             self._cursors_now = False
             acked, self._acked = self._acked, acked

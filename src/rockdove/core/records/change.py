@@ -249,11 +249,15 @@ class Batch:
         part.msgids, part.now_ms = self.msgids, self.now_ms
         return part
 
-    def steps(self) -> Iterator[tuple[list[Draft], "Change | None"]]:
+    def steps(self) -> list[tuple[list[Draft], "Change | None"]]:
         """Messages and changes in their order: a run of messages, which may be empty, and the change after it, if any."""
+        if not self.changes:
+            return [(self.messages, None)]
+        steps: list[tuple[list[Draft], Change | None]] = []
         start = 0
         for index, change in self.changes:
-            yield self.messages[start:index], change
+            steps.append((self.messages[start:index], change))
             start = index
-        if start < len(self.messages) or not self.changes:
-            yield (self.messages[start:] if start else self.messages), None
+        if start < len(self.messages):
+            steps.append((self.messages[start:], None))
+        return steps
