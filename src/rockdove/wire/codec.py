@@ -197,6 +197,16 @@ def event(kind: pb.RequestType, payload: bytes) -> bytes:
     return frame(pb.Command(version=1, request=pb.Request(type=kind, payload=payload)))
 
 
+def delivered(user: str, seq: int) -> bytes:
+    """The frame of a DELIVERED receipt: the devices of `user`, who is also the peer, have the conversation up to `seq` (§6)."""
+    name = user.encode()
+    named = varint(len(name)) + name
+    receipt = b"\x08\x01\x1a%b\x20%b\x2a%b" % (named, varint(seq), named)  # kind, peer, seq, user
+    request = b"\x08\x04\x12" + varint(len(receipt)) + receipt  # type: RECEIPT, payload
+    command = b"\x08\x01\x32" + varint(len(request)) + request
+    return varint(len(command)) + command
+
+
 def disconnect(code: int, reason: str) -> bytes:
     """The last frame of a connection."""
     return frame(pb.Command(version=1, disconnect=pb.Disconnect(code=code, reason=reason)))

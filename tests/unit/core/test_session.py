@@ -7,6 +7,7 @@ import pytest
 
 from rockdove.core.records import Batch, Summary
 from rockdove.core.session import FRAMES_PER_TURN
+from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD
 from tests.protocol.storage import MemoryStorage
@@ -107,3 +108,21 @@ def test_a_session_puts_a_bounded_number_of_messages_into_one_batch_however_slow
     world.clock.settle()
     assert sum(sizes) >= 5_000
     assert max(sizes) <= FRAMES_PER_TURN
+
+
+def test_a_flood_of_acks_takes_no_more_than_its_share_of_a_turn(world: VirtualWorld) -> None:
+    live(world, "alice")
+    session = world.session_of(1, "")
+    ack = codec.frame(pb.Command(version=1, response=pb.Response(seqid=5)))
+    session.receive(ack * (FRAMES_PER_TURN + 1), world.clock.now_ms())
+    assert session._decoder.waiting
+    world.clock.settle()
+    assert not session._decoder.waiting
+
+
+def test_pushes_are_counted_whether_they_come_from_the_log_or_not(world: VirtualWorld) -> None:
+    alice = live(world, "alice")
+    alice.say_all("bob", ["1", "2"])
+    live(world, "bob")
+    alice.say_all("bob", ["3", "4", "5"])
+    assert world.node.commit.figures.pushes == 5

@@ -21,7 +21,6 @@ from rockdove.core.records import (
 )
 from rockdove.core.registry import Registry
 from rockdove.wire import codec
-from rockdove.wire import im_pb2 as pb
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
@@ -211,5 +210,4 @@ class Fanout:
             self._ring.delivered(inbox.user, conversation, seq)
         sender = peer_of(conversation, inbox.user)
         if self._ring is not None or self._registry.sessions(sender):
-            receipt = pb.Receipt(kind=pb.Receipt.DELIVERED, peer=inbox.name, seq=seq, user=inbox.name)
-            self.to_user(sender, codec.event(pb.RECEIPT, receipt.SerializeToString()))
+            self.to_user(sender, codec.delivered(inbox.name, seq))

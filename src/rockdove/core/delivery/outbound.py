@@ -125,6 +125,7 @@ class Outbound:
             elif len(window.awaited) + len(run.msgids) <= window.limit and not self.paused:
                 if window.push(stream, run.seqs, run.msgids, run.seqs if run.sender == self.user else (), now_ms):
                     self._check_by(stream.repush_ms)
+                self.commit.figures.pushes += len(run.msgids)
                 self.write(run.frames)
             else:
                 self._fall_behind(stream)

@@ -127,23 +127,15 @@ class Window:
 
     def ack(self, stream: Stream, msgid: int, now_ms: int) -> None:
         """The device has this message, which awaits its ack in `stream`, and all earlier ones of the conversation."""
-        self._acked(stream, stream.msgids.index(msgid) + 1, now_ms)
-
-    def give_up(self, stream: Stream, before: int, now_ms: int) -> None:
-        """Await no more acks of messages with a seq below `before`. What was pushed after them waits on, as after any ack."""
-        stream.position = max(stream.position, stream.unacked[-1])
-        self._acked(stream, bisect_left(stream.unacked, before), now_ms)
-
-    def _acked(self, stream: Stream, count: int, now_ms: int) -> None:
-        """The first `count` of those that await an ack await none any more."""
         unacked, msgids = stream.unacked, stream.msgids
+        count = msgids.index(msgid) + 1
         seq = unacked[count - 1]
         if stream.own:
             self._acked_own(stream, unacked[:count])
         elif seq > stream.acked_foreign:
             stream.acked_foreign = seq
-        for msgid in msgids[:count]:
-            del self.awaited[msgid]
+        for earlier in msgids[:count]:
+            del self.awaited[earlier]
         del unacked[:count], msgids[:count]
         if stream.position < seq:  # acknowledged while it was about to be pushed again
             stream.position = seq
@@ -151,6 +143,11 @@ class Window:
         if cursor > stream.cursor:
             stream.cursor = cursor
         stream.repush_ms = now_ms + REPUSH_MS if unacked else NEVER
+
+    def give_up(self, stream: Stream, before: int, now_ms: int) -> None:
+        """Await no more acks of messages with a seq below `before`. What was pushed after them waits on, as after any ack."""
+        stream.position = max(stream.position, stream.unacked[-1])
+        self.ack(stream, stream.msgids[bisect_left(stream.unacked, before) - 1], now_ms)
 
     def _acked_own(self, stream: Stream, seqs: Sequence[int]) -> None:
         foreign = set(seqs).difference(stream.own)
