@@ -150,7 +150,9 @@ def push(record: bytes, msgid: int) -> bytes:
 
     A msgid of 0 makes the push of a transient message, which wants no ack.
     """
-    return pushes((record,), (msgid,)) if msgid else event(pb.MESSAGE, record)
+    if not msgid:
+        return event(pb.MESSAGE, record)
+    return b"".join((_push_head(len(record)), record, _SEQID.pack(0x21, msgid)))
 
 
 def pushes(records: Sequence[bytes], msgids: Sequence[int]) -> bytes:
@@ -202,7 +204,7 @@ def delivered(user: str, seq: int) -> bytes:
     name = user.encode()
     named = varint(len(name)) + name
     receipt = b"\x08\x01\x1a%b\x20%b\x2a%b" % (named, varint(seq), named)  # kind, peer, seq, user
-    request = b"\x08\x04\x12" + varint(len(receipt)) + receipt  # type: RECEIPT, payload
+    request = b"\x08\x04\x12" + varint(len(receipt)) + receipt  # RECEIPT, and the payload
     command = b"\x08\x01\x32" + varint(len(request)) + request
     return varint(len(command)) + command
 

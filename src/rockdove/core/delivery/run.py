@@ -18,7 +18,7 @@ class Run:
         self.conversation = conversation
         self.first = first
         self.last = first + len(msgids) - 1
-        self.seqs = range(first, first + len(msgids))
+        self.seqs: Sequence[int] = range(first, self.last + 1) if self.last > first else (first,)
         self.msgids = msgids
         self.sender = sender
         self.device = device
@@ -29,7 +29,10 @@ class Run:
     def frames(self) -> bytes:
         """What is written to each session: built when the first one wants it."""
         if not self._frames:
-            self._frames = codec.pushes(self._records, self.msgids)
+            if self.last > self.first:
+                self._frames = codec.pushes(self._records, self.msgids)
+            else:
+                self._frames = codec.push(self._records[0], self.msgids[0])
         return self._frames
 
 
