@@ -45,9 +45,12 @@ def receiver_bytes(data: bytes, at: int, size: int) -> int:
     end = at + size - SEQID_BYTES
     first = max(at, end - LONGEST_RECEIVER)
     place = data.rfind(_TO, first, end) if end > at else -1
-    if place > first and data[place - 1] == _TO:  # it was the length
-        place -= 1
-    return end - place if place >= 0 else 0
+    if place < 0:
+        return 0
+    length = end - place
+    if data[place + 1] not in (length - 3, length - 3 - len(GROUP_MARK)) and place > first:
+        length += 1  # it was the name's length, and the key stands before it
+    return length
 
 
 class _Form:

@@ -51,6 +51,13 @@ def test_a_plain_text_to_a_user_or_a_group_takes_the_fast_way(
     assert agrees_with_protobuf(send_frame(seqid, to, text, chat=chat), before, after)
 
 
+@pytest.mark.parametrize("text", ["hello", "ends like a key \x1a"])
+@pytest.mark.parametrize("name", ["b", "b" * 25, "b" * 26, "b" * 27, "b" * 64])
+def test_the_receiver_is_found_whatever_stands_before_it(text: str, name: str) -> None:
+    assert agrees_with_protobuf(send_frame(1, name, text))
+    assert agrees_with_protobuf(send_frame(1, name, text, chat=pb.GROUP_CHAT), b"\x1a", b"\x1a")
+
+
 @given(user_names, user_names)
 def test_a_user_and_a_group_of_the_same_name_are_different_receivers(user: str, group: str) -> None:
     found = [scanned(send_frame(5, name, "hello", chat=chat)) for name, chat in ((user, 0), (group, 1))]
