@@ -12,6 +12,7 @@ import socket
 import time
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from errno import EINPROGRESS
 from heapq import heappop, heappush
 from pathlib import Path
@@ -84,8 +85,9 @@ class Crowd:
 
     def _log_in(self, number: int) -> None:
         client = self._of(number)
-        client.send(self._connects[number])
         self._epoll.modify(client, select.EPOLLIN)
+        with suppress(OSError):  # what becomes of it is read
+            client.send(self._connects[number])
 
     def _read(self, number: int) -> None:
         try:
@@ -132,7 +134,8 @@ class Crowd:
         self._clock = now
         for turn in range(int(self._beaten), int(due)):
             if self._live[turn % count]:
-                self._of(turn % count).send(PING)
+                with suppress(OSError):
+                    self._of(turn % count).send(PING)
         self._beaten = due
 
     def _of(self, number: int) -> socket.socket:
