@@ -37,7 +37,7 @@ class Fanout:
         self._registry = registry
         self._ring = ring
         self.on_unknown: Callable[[int], None] = lambda _: None  # who is in this group is not known: read it
-        self.on_joined: Callable[[int, int], None] = lambda *_: None  # somebody who is here came into a group
+        self.on_joined: Callable[[int, int], None] = lambda _user, _group: None  # somebody who is here came into a group
 
     # -- what is stored
 

@@ -185,7 +185,7 @@ class Log:
             return None
         slice_ = self._settling.slice(messages)
         execute, executemany = self._connection.execute, self._connection.executemany
-        if slice_:
+        if not slice_.empty:
             executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", slice_.places)
             executemany("UPDATE conversation SET last_seq = ?, last_msgid = ? WHERE id = ?", slice_.heads)
             for device, requests in slice_.requests:
@@ -197,7 +197,7 @@ class Log:
     def settled(self, slice_: Slice) -> None:
         """The slice is durable."""
         assert self._settling is not None
-        if slice_:
+        if not slice_.empty:
             self._settling.done(slice_)
             return
         self._settling = None

@@ -113,8 +113,10 @@ class Slice(NamedTuple):
     place: tuple[int, int]
     request: tuple[int, int]
 
-    def __bool__(self) -> bool:
-        return bool(self.places or self.requests)
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing left to write."""
+        return not (self.places or self.requests)
 
 
 class Settling:
@@ -131,7 +133,7 @@ class Settling:
         self._ordered: tuple[int, Keys] = (-1, Keys())  # the keys of one device by seqid
 
     def slice(self, size: int) -> Slice:
-        """The next rows, for about `size` messages; the same again until `done` is called. Falsy at the end."""
+        """The next rows, for about `size` messages; the same again until `done` is called. Empty at the end."""
         result = Slice([], [], [], self._place, self._request)
         index, start = self._place
         while index < len(self._conversations) and size > 0:
