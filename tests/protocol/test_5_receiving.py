@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from rockdove.core.records import FOREVER, NO_RETENTION, Draft
+from rockdove.core.records import FOREVER, NO_RETENTION
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import Client
 from tests.protocol.virtual import VirtualWorld, socket_of
@@ -520,13 +520,9 @@ def test_new_messages_and_pings_carry_the_backlog_on(virtual: VirtualWorld, by: 
 
 def with_lost_pushes(virtual: VirtualWorld, do: Callable[[], Any]) -> None:
     """Let the fan-out of messages sent by `do` get lost, as between two nodes."""
-
-    def lose(draft: Draft, now_ms: int) -> None:
-        pass
-
     with ExitStack() as patches:
         for node in virtual.nodes:
-            patches.enter_context(mock.patch.object(node.fanout, "messages", lose))
+            patches.enter_context(mock.patch.object(node, "fanout"))
         do()
 
 

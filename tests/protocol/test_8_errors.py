@@ -9,6 +9,7 @@ from select import select
 import pytest
 
 from rockdove.core.records import UserState
+from rockdove.core.services.message import ROUTES
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.client import PASSWORD, Client
 from tests.protocol.real import RealWorld
@@ -303,15 +304,13 @@ def test_a_pair_beside_thousands_of_bad_logins_does_not_notice_them(virtual: Vir
     assert virtual.connect().login("alice", token, device="tablet").status == pb.STATUS_OK
 
 
-def test_one_who_writes_to_everybody_is_remembered_with_some_of_them_only(
-    virtual: VirtualWorld, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("rockdove.core.services.message.ROUTES", 10)
-    add_users(virtual, [f"user{n}" for n in range(50)])
+def test_one_who_writes_to_everybody_is_remembered_with_some_of_them_only(virtual: VirtualWorld) -> None:
+    everybody = [f"user{n}" for n in range(ROUTES + 10)]
+    add_users(virtual, everybody)
     alice = live(virtual, "alice")
-    for n in range(50):
-        assert alice.say(f"user{n}", "hello").seq == 1
-        assert len(socket_of(alice).session.routes) <= 10
+    for name in everybody:
+        assert alice.say(name, "hello").seq == 1
+        assert len(socket_of(alice).session.routes) <= ROUTES
 
 
 def test_another_tenants_names_are_told_by_no_error(world: World, alice: Client) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
+from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
 from rockdove.core.figures import Figures
@@ -12,6 +13,7 @@ from rockdove.core.msgid import MsgidSource
 from rockdove.core.records import EVERYTHING, Batch, Change, Draft, single_conversation
 from rockdove.core.registry import Inbox
 from rockdove.wire import im_pb2 as pb
+from tests.protocol.storage import MemoryStorage
 from tests.protocol.virtual import Clock, Journal
 
 CONVERSATION = single_conversation(1, 2)
@@ -199,13 +201,11 @@ def test_a_fault_at_the_end_of_a_turn_is_logged_and_costs_nobody_else_anything(b
         bench.disk.at_once = StoreUnavailable("full")
         bench.send(1)
     else:
-        faulty = Out(bench)
-        faulty.flush = fail  # type: ignore[method-assign]
-        bench.commit.touch(faulty)  # type: ignore[arg-type]
+        way_out(bench, fail).write(b"answer")
     bench.then("then")
-    bench.commit.touch(Out(bench))  # type: ignore[arg-type]
+    way_out(bench).write(b"answer")
     bench.clock.settle()
-    assert [event.split()[0] for event in bench.happened] == ["then", "flushed"]
+    assert [event.split()[0] for event in bench.happened] == ["then", "wrote"]
     assert [fault.split()[0] for fault in bench.journal.faults] == ["work_failed"]
     bench.disk.at_once = True
     bench.send(2)
@@ -398,31 +398,41 @@ def test_only_messages_of_their_own_are_counted_as_stored(bench: Bench) -> None:
 # ---------------------------------------------------------------- connections
 
 
-class Out:
-    """As much of a session's way out as the end of a turn needs."""
+class Written:
+    """`core.ports.Link` that calls when it is written to."""
 
-    def __init__(self, bench: Bench) -> None:
-        self._bench = bench
-        self.backlog = self
-        self.owed = False
+    def __init__(self, call: Callable[[bytes], None]) -> None:
+        self._call = call
 
-    def flush(self) -> None:
-        self._bench.happened.append("flushed")
+    def write(self, data: bytes) -> None:
+        self._call(data)
+
+    def close(self) -> None: ...
+    def abort(self) -> None: ...
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+
+
+def way_out(bench: Bench, write: Callable[[bytes], None] | None = None) -> Outbound:
+    """A session's way out, to a link that tells the bench unless there is a `write`."""
+    store, _ = MemoryStorage().open()
+    link = Written(write or (lambda data: bench.happened.append(f"wrote {data.decode()}")))
+    return Outbound(link, bench.commit, store, bench.clock, 1, lambda _: None)
 
 
 def test_connections_are_written_to_after_the_commit_of_their_turn(bench: Bench) -> None:
-    out = Out(bench)
-    bench.commit.on_messages = lambda drafts, _: bench.commit.touch(out)  # type: ignore[arg-type]
+    out = way_out(bench)
+    bench.commit.on_messages = lambda drafts, _: out.write(b"answer")
     bench.then("then")
     bench.send(1)
     bench.clock.settle()
-    assert bench.happened == ["then OK", "flushed"]
+    assert bench.happened == ["then OK", "wrote answer"]
 
 
 def test_a_connection_that_does_not_wait_for_the_disk_is_written_to_meanwhile(bench: Bench) -> None:
     bench.disk.at_once = False
     bench.send(1)
     bench.clock.settle()
-    bench.commit.touch(Out(bench))  # type: ignore[arg-type]
+    way_out(bench).write(b"answer")
     bench.clock.settle()
-    assert bench.happened == ["flushed"]
+    assert bench.happened == ["wrote answer"]

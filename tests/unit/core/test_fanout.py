@@ -1,58 +1,54 @@
 """What is told is told to those who may hear it, as far as this node knows who they are."""
 
-from typing import Any
-
 import pytest
 
 from rockdove.core.delivery.fanout import Fanout
-from rockdove.core.records import single_conversation
+from rockdove.core.delivery.window import Stream
+from rockdove.core.records import EVERYTHING, single_conversation
 from rockdove.core.registry import Registry
+from rockdove.wire import codec
+from rockdove.wire import im_pb2 as pb
+from tests.unit.core.sessions import Sessions
 
-GROUP, ALICE = 7, 1
+GROUP, ALICE, DEVICE = 7, 1, 5
+FRAME = codec.event(pb.PRESENCE, b"news")
 
 
-class Session:
-    """Keeps what its device is sent."""
+class Place:
+    """Alice's session on a node that knows version 4 of the group."""
 
     def __init__(self) -> None:
-        self.outbound = self
-        self.device = 5
-        self.frames: list[bytes] = []
-        self.looked_again: list[int] = []
+        registry = Registry()
+        self.sessions = Sessions(registry)
+        self.alice = self.sessions.come(ALICE, "alice", DEVICE)
+        registry.seat(self.alice.outbound.inbox, [(GROUP, 4)])
+        self.stream = Stream(self.alice.outbound.inbox, DEVICE, GROUP, 0, EVERYTHING, hides=False)
+        self.alice.outbound.window.streams[GROUP] = self.stream
+        self.fanout = Fanout(registry)
 
-    def notify(self, frame: bytes) -> None:
-        self.frames.append(frame)
-
-    def look_again(self, conversation: int) -> None:
-        self.looked_again.append(conversation)
-
-
-@pytest.fixture
-def session() -> Any:
-    return Session()
+    def frames(self) -> list[bytes]:
+        """What alice was sent."""
+        return [command.request.payload for command in self.sessions.sent(self.alice)]
 
 
 @pytest.fixture
-def fanout(session: Any) -> Fanout:
-    """Of a node that knows version 4 of the group."""
-    registry = Registry()
-    registry.seat(registry.add(session, ALICE, "alice"), [(GROUP, 4)])
-    return Fanout(registry)
+def place() -> Place:
+    return Place()
 
 
 @pytest.mark.parametrize("version", [0, 3, 4])
-def test_what_is_not_kept_reaches_those_who_are_known_to_be_in_the_group(fanout: Fanout, session: Any, version: int) -> None:
-    fanout.to_conversation(GROUP, b"frame", group_version=version)
-    assert (session.frames, session.looked_again) == ([b"frame"], [])
+def test_what_is_not_kept_reaches_those_who_are_known_to_be_in_the_group(place: Place, version: int) -> None:
+    place.fanout.to_conversation(GROUP, FRAME, group_version=version)
+    assert (place.frames(), place.stream.stale) == ([b"news"], False)
 
 
-def test_after_a_change_that_was_missed_nobody_is_told_and_the_members_are_read(fanout: Fanout, session: Any) -> None:
+def test_after_a_change_that_was_missed_nobody_is_told_and_the_members_are_read(place: Place) -> None:
     missed: list[int] = []
-    fanout.on_unknown = missed.append
-    fanout.to_conversation(GROUP, b"secret", group_version=5)
-    assert (session.frames, session.looked_again, missed) == ([], [GROUP], [GROUP])
+    place.fanout.on_unknown = missed.append
+    place.fanout.to_conversation(GROUP, FRAME, group_version=5)
+    assert (place.frames(), place.stream.stale, missed) == ([], True, [GROUP])
 
 
-def test_single_chats_have_no_version(fanout: Fanout, session: Any) -> None:
-    fanout.to_conversation(single_conversation(ALICE, 2), b"frame")
-    assert session.frames == [b"frame"]
+def test_single_chats_have_no_version(place: Place) -> None:
+    place.fanout.to_conversation(single_conversation(ALICE, 2), FRAME)
+    assert place.frames() == [b"news"]

@@ -1,10 +1,10 @@
 """Who is here, in which groups, and as of which version of them that is known."""
 
-from typing import Any
-
 import pytest
 
 from rockdove.core.registry import Inbox, Registry
+from rockdove.core.session import Session
+from tests.unit.core.sessions import Sessions
 
 GROUP, OTHER = 7, 8
 ALICE, BOB = 1, 2
@@ -15,12 +15,13 @@ class Place:
 
     def __init__(self) -> None:
         self.registry = Registry()
+        self.sessions = Sessions(self.registry)
         self.topics: set[str] = set()
         self.registry.on_interest = lambda topic, wanted: (self.topics.add if wanted else self.topics.remove)(topic)
 
-    def come(self, user: int) -> tuple[Any, Inbox]:
-        session: Any = object()
-        return session, self.registry.add(session, user, str(user))
+    def come(self, user: int) -> tuple[Session, Inbox]:
+        session = self.sessions.come(user, str(user), device=user)
+        return session, session.outbound.inbox
 
     def here(self, group: int = GROUP) -> set[int]:
         return {inbox.user for inbox in self.registry.group(group)}
