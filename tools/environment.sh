@@ -1,5 +1,5 @@
 # Sourced by ./rockdove and ./check, which set $root: `prepare_environment EXTRA` makes .venv hold this checkout
-# with that extra.
+# with that extra. `use_compiled` then puts the same with its hot modules compiled before it, in .venv/compiled.
 #
 # One virtual environment serves both, so that the tests run the very program that people run. It is ready for an
 # extra when .venv/ready.EXTRA says what `environment_key` says; finding that out starts no Python.
@@ -64,16 +64,20 @@ create_venv() {
     "$python" -m venv --clear "${without_pip[@]}" "$root/.venv" || fail "$python cannot create $root/.venv, see above"
 }
 
-install_into_venv() {
-    local extra=$1 python=$2 pip log
+install() { # what pip is told, by the pip of .venv or else that of a Python
+    local python=$1 pip log
     pip=("$root/.venv/bin/python" -m pip)
     "${pip[@]}" --version > /dev/null 2>&1 || pip=("$python" -m pip --python "$root/.venv/bin/python")
     log=$(mktemp)
-    if ! "${pip[@]}" --disable-pip-version-check install --editable "$root[$extra]" > "$log" 2>&1; then
+    if ! "${pip[@]}" --disable-pip-version-check install "${@:2}" > "$log" 2>&1; then
         tail -n 20 "$log" >&2
         fail "installing the packages failed, see above; the whole output is in $log"
     fi
     rm "$log"
+}
+
+take_turns() { # until descriptor 9 is closed. Python locks it, as not every system has flock(1).
+    "$1" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
 }
 
 prepare_environment() {
@@ -81,12 +85,33 @@ prepare_environment() {
     if is_ready "$extra"; then return; fi
     python=$(find_python) || exit 1
     {
-        # One at a time, until the descriptor is closed. Python locks it, as not every system has flock(1).
-        "$python" -c 'import fcntl; fcntl.flock(9, fcntl.LOCK_EX)'
+        take_turns "$python"
         if is_ready "$extra"; then return; fi
         say "setting up .venv in $root; this takes a minute the first time"
         is_usable || create_venv "$python"
-        install_into_venv "$extra" "$python"
+        ROCKDOVE_COMPILE='' install "$python" --editable "$root[$extra]"
         environment_key > "$root/.venv/ready.$extra"
     } 9< "$root/pyproject.toml" < /dev/null
+}
+
+compiled_key() { # all that the compiled modules are made of, and lie beside
+    environment_key
+    find "$root/hatch_build.py" "$root/src" -name '*.py' -print0 | sort -z | xargs -0 cat | cksum
+}
+
+use_compiled() {
+    local python place=$root/.venv/compiled
+    python=$(find_python) || exit 1
+    {
+        take_turns "$python"
+        if [ "$(cat "$place/ready" 2> /dev/null)" != "$(compiled_key)" ]; then
+            say "compiling; this takes a minute or two"
+            rm -rf "$place.new"
+            ROCKDOVE_COMPILE=1 install "$python" --no-deps --target "$place.new" "$root"
+            compiled_key > "$place.new/ready"
+            rm -rf "$place"
+            mv "$place.new" "$place"
+        fi
+    } 9< "$root/pyproject.toml" < /dev/null
+    export PYTHONPATH=$place ROCKDOVE_COMPILE=1
 }

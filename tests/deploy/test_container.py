@@ -53,7 +53,7 @@ def test_hadolint_finds_nothing_in_the_dockerfile() -> None:
 def test_the_image_is_built_from_what_is_here() -> None:
     kept = [line[1:] for line in read("Dockerfile.dockerignore").splitlines() if line.startswith("!")]
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert {"pyproject.toml", "src", project["readme"], *project["license-files"]} == set(kept)
+    assert {"hatch_build.py", "pyproject.toml", "src", project["readme"], *project["license-files"]} == set(kept)
     assert all((ROOT / name).exists() for name in kept)
     (installed,) = re.findall(r'"/src\[([\w,]+)\]"', read("Dockerfile"))
     assert set(installed.split(",")) <= set(project["optional-dependencies"])

@@ -2,12 +2,12 @@
 
 import importlib
 from collections.abc import Sequence
-from importlib.metadata import version
 from typing import Annotated, Final
 
 import typer
 
 from rockdove.cli.errors import wrong_usage
+from rockdove.server.build import build
 
 _SUBCOMMANDS: Final = {
     "serve": "Run the server.",
@@ -65,7 +65,7 @@ for _name, _summary in _SUBCOMMANDS.items():
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        print(f"rockdove {version('rockdove')}")
+        print(f"rockdove {build()}")
         raise typer.Exit
 
 

@@ -22,6 +22,7 @@ from rockdove.core.node import Node
 from rockdove.core.ports import Log
 from rockdove.core.records import NodeState
 from rockdove.core.settings import DAY_MS, Settings
+from rockdove.server.build import build
 from rockdove.server.bus import make_bus
 from rockdove.server.config import Address, Config
 from rockdove.server.metrics import Metrics
@@ -111,7 +112,7 @@ class _Server:
             gc.freeze()
             gc.set_threshold(*GARBAGE_THRESHOLDS)
             self._obstacle = ""
-            self._log.info("ready", store=storage.place, max_connections=self._max_connections)
+            self._log.info("ready", build=build(), store=storage.place, max_connections=self._max_connections)
             await self._stop.wait()
             self._obstacle = "the server stops"
             await self._drain(node)

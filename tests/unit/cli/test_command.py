@@ -23,9 +23,10 @@ def test_every_command_has_its_own_help(arguments: list[str]) -> None:
 
 
 def test_the_version_is_shown() -> None:
-    name, version = succeeded(rockdove_process("--version")).split()
+    name, version, *compiled = succeeded(rockdove_process("--version")).split()
     assert name == "rockdove"
     assert version[0].isdigit()
+    assert compiled == (["(compiled)"] if os.environ.get("ROCKDOVE_COMPILE") == "1" else [])
 
 
 @pytest.mark.parametrize(
