@@ -4,10 +4,11 @@ import traceback
 from collections.abc import Callable, Sequence
 from itertools import accumulate, repeat
 from random import Random
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rockdove.bus.local import LocalBus
 from rockdove.core.commit import STRETCH_SECONDS
+from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.errors import StoreFailed
 from rockdove.core.node import Node
 from rockdove.core.records import Draft
@@ -24,6 +25,21 @@ if TYPE_CHECKING:
 
 FREEZE_TRIES: Final = 200  # one in a ms
 LEAVING_US: Final = 3_000 * MS  # from the drain to the end
+
+
+class Forgetful:
+    """A fan-out that tells nobody about some of the messages."""
+
+    def __init__(self, fanout: Fanout, loses: Callable[[Sequence[Draft]], bool]) -> None:
+        self._fanout = fanout
+        self._loses = loses
+
+    def messages(self, drafts: Sequence[Draft], now_ms: int) -> None:
+        if not self._loses(drafts):
+            self._fanout.messages(drafts, now_ms)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._fanout, name)
 
 
 class Server:
@@ -60,7 +76,7 @@ class Server:
         )
         node.commit.figures.clock = _uneven(Random(f"{self._name} {world.clock.now_us}"))
         node.commit.on_failure(self._disk_failed)
-        self._lose_pushes(node)
+        node.fanout = Forgetful(node.fanout, self._loses)  # type: ignore[assignment]
         node.start()
         self._note("starts" if self._nodes is None else f"starts as {self._nodes.number}")
 
@@ -70,16 +86,12 @@ class Server:
     def _unexpected(self, error: Exception) -> None:
         self._world.check(False, "".join(traceback.format_exception(error)))
 
-    def _lose_pushes(self, node: Node) -> None:
-        push = node.fanout.messages
-
-        def perhaps(drafts: Sequence[Draft], now_ms: int) -> None:
-            if not self._world.calm and self._world.random.random() < self._world.plan.lost_pushes:
-                self._note(f"tells nobody about {[draft.msgid for draft in drafts]}")
-            else:
-                push(drafts, now_ms)
-
-        node.fanout.messages = perhaps  # type: ignore[method-assign]
+    def _loses(self, drafts: Sequence[Draft]) -> bool:
+        """Whether the push of these messages gets lost."""
+        lost = not self._world.calm and self._world.random.random() < self._world.plan.lost_pushes
+        if lost:
+            self._note(f"tells nobody about {[draft.msgid for draft in drafts]}")
+        return lost
 
     def _disk_failed(self, error: StoreFailed) -> None:
         self._note(str(error))
