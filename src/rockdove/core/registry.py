@@ -151,7 +151,7 @@ class Registry:
     def seat(self, inbox: Inbox, groups: Iterable[tuple[int, int]]) -> Collection[int]:
         """These are all the groups of a user, with their versions. Returns those that he was thought to be in, and is not."""
         versions = dict(groups)
-        lost = inbox.groups - versions.keys()
+        lost = inbox.groups.difference(versions)
         for conversation in lost:
             self.parted(inbox.user, conversation)
         inbox.seated = True

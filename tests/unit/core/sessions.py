@@ -4,6 +4,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from rockdove.core.deadlines import Deadlines
 from rockdove.core.lanes import Lanes
 from rockdove.core.msgid import MsgidSource
@@ -12,9 +14,13 @@ from rockdove.core.records import Batch
 from rockdove.core.registry import Registry
 from rockdove.core.session import Session, State
 from rockdove.core.settings import Settings
+from rockdove.server.build import build
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.framing import FrameDecoder
 from tests.protocol.virtual import Clock, Journal
+
+# For tests whose session, or its way out, only looks like one.
+stands_in = pytest.mark.skipif("compiled" in build(), reason="what is compiled takes no stand-in for a session")
 
 
 class Kept:

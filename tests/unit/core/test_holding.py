@@ -11,6 +11,9 @@ from rockdove.core.records import Device, Hold
 from rockdove.core.registry import Registry
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.virtual import START_MS, Clock, Journal
+from tests.unit.core.sessions import stands_in
+
+pytestmark = stands_in
 
 HERE, ELSEWHERE = 1, 2
 

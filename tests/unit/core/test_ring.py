@@ -16,10 +16,10 @@ from rockdove.core.hearing import Hearing
 from rockdove.core.holding import CLEARLY_MS, Holding
 from rockdove.core.records import Draft, single_conversation
 from rockdove.core.registry import Registry
-from rockdove.server.build import build
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from tests.protocol.virtual import Clock, Journal
+from tests.unit.core.sessions import stands_in
 
 GROUP, TALK = 7, single_conversation(1, 2)
 Call = tuple[Any, ...]
@@ -249,9 +249,6 @@ def test_a_fault_with_one_item_costs_nothing_else(nodes: Nodes) -> None:
 
 
 # ---------------------------------------------------------------- questions
-
-
-stands_in = pytest.mark.skipif("compiled" in build(), reason="what is compiled takes no stand-in for a session")
 
 
 class Session:

@@ -9,6 +9,7 @@ from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.records import Change, Draft, single_conversation
 from tests.protocol.virtual import Clock, Journal
+from tests.unit.core.sessions import stands_in
 from tests.unit.core.test_commit import Disk
 
 GROUP = 7
@@ -114,6 +115,7 @@ def test_changes_may_concern_many_too(turns: Turns) -> None:
     assert turns.run() == [["changed invite"], ["changed kick"]]
 
 
+@stands_in
 def test_so_many_connections_are_written_to_in_a_turn(turns: Turns) -> None:
     for number in range(2 * FLUSHES + 1):
         turns.commit.touch(Out(turns, str(number)))  # type: ignore[arg-type]
@@ -121,6 +123,7 @@ def test_so_many_connections_are_written_to_in_a_turn(turns: Turns) -> None:
     assert [news for turn in turns.told for news in turn] == [f"{number} written" for number in range(2 * FLUSHES + 1)]
 
 
+@stands_in
 def test_nobody_waits_for_the_backlog_of_others(turns: Turns) -> None:
     for number in range(3):
         turns.commit.touch(Out(turns, f"late{number}", backlog=2))  # type: ignore[arg-type]
