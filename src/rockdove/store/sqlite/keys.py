@@ -19,7 +19,7 @@ class Keys:
         self.msgids = array("Q")
         self.seqs = array("Q")
         self.digests = array("I")
-        self._indexes: dict[int, int] = {}  # by seqid, as far as somebody has looked: most devices never retry
+        self._indexes: dict[int, int] | None = None  # by seqid, as far as somebody has looked: most devices never retry
 
     def __len__(self) -> int:
         return len(self.seqids)
@@ -33,12 +33,14 @@ class Keys:
 
     def take_back(self) -> None:
         """Undo the newest `add`."""
-        self._indexes.pop(self.seqids.pop(), None)
-        for column in (self.msgids, self.seqs, self.digests):
+        self._indexes = None
+        for column in (self.seqids, self.msgids, self.seqs, self.digests):
             column.pop()
 
     def find(self, seqid: int) -> Request | None:
         """What was stored under this seqid, if anything was."""
+        if self._indexes is None:
+            self._indexes = {}
         for index in range(len(self._indexes), len(self.seqids)):
             self._indexes[self.seqids[index]] = index
         index = self._indexes.get(seqid, -1)
@@ -50,6 +52,8 @@ class Keys:
 
     def ordered(self) -> "Keys":
         """The same by seqid upwards."""
+        if len(self) == 1:
+            return self
         seqids = self.seqids.tolist()
         if seqids == sorted(seqids):
             return self
@@ -60,6 +64,8 @@ class Keys:
 
     def part(self, start: int, stop: int) -> "Keys":
         """Those from index `start` to before `stop`."""
+        if not start and stop >= len(self):
+            return self
         result = Keys()
         result.seqids, result.msgids = self.seqids[start:stop], self.msgids[start:stop]
         result.seqs, result.digests = self.seqs[start:stop], self.digests[start:stop]
