@@ -18,4 +18,5 @@ def test_a_message_makes_no_more_work_than_it_did(tmp_path: Path, window: int) -
 
 
 def test_counts_are_the_same_each_time(tmp_path: Path) -> None:
+    count_work(tmp_path / "warm", 16)  # what is made once for a process
     assert count_work(tmp_path / "one", 16) == count_work(tmp_path / "other", 16)
