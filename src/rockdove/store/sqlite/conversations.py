@@ -111,13 +111,14 @@ class Conversations(Tables):
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         # Each heartbeat asks, and nearly always there is nothing: the rows of a user with many conversations stay in SQLite.
-        execute, is_unsettled = self._connection.execute, self._log.is_unsettled
-        conversations = execute("SELECT conversation FROM member WHERE user = ?", (user,)).fetchall()
+        execute = self._connection.execute
+        conversations = [row[0] for row in execute("SELECT conversation FROM member WHERE user = ?", (user,))]
         if not conversations:
             return ()
-        if any(is_unsettled(conversation) for (conversation,) in conversations):
+        unsettled = self._log.unsettled(conversations)
+        if unsettled:
             rows = execute(f"{_PLACES} WHERE m.user = ?", (device, user)).fetchall()
-            rows = [row for row in rows if row[1] > row[5] or is_unsettled(row[0])]
+            rows = [row for row in rows if row[1] > row[5] or row[0] in unsettled]
         else:
             rows = execute(f"{_PLACES} WHERE m.user = ? AND c.last_seq > ifnull(k.seq, 0)", (device, user)).fetchall()
         owed = [place for place in self._places(user, rows) if place.is_owed]

@@ -1,7 +1,7 @@
 """The log: appending messages, and finding them again."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from rockdove.core.records import GROUPS_END, Draft, Outcome, Stored, counts, digest_of, single_members
@@ -212,9 +212,10 @@ class Log:
         head = self._heads.get(conversation)
         return head if head is not None else self._settled_head(conversation) or 0
 
-    def is_unsettled(self, conversation: int) -> bool:
-        """Whether the tables may not tell of its newest messages."""
-        return any(conversation in tail.runs for tail in self.tails)
+    def unsettled(self, conversations: Iterable[int]) -> set[int]:
+        """Those of whose newest messages the tables do not tell yet."""
+        wanted = set(conversations)
+        return {conversation for tail in self.tails for conversation in wanted if conversation in tail.runs}
 
     def last_place(self, conversation: int, settled_seq: int, settled_msgid: int) -> tuple[int, int]:
         """(seq, msgid) of the newest message, given what the table says."""
