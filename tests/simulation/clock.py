@@ -87,9 +87,6 @@ class NodeScheduler:
         self._clock.after(delay_ms * MS + self._random.randrange(TURN_US), lambda: self.call(call))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        if not self.alive:  # called while what was under way is cleaned up
-            work.close()
-            return
         try:
             delay_us = work.send(None)
         except StopIteration:

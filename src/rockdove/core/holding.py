@@ -42,7 +42,7 @@ class Holding:
             return await self._open_device(session, client, now_ms)
         finally:
             for call in self._under_way.pop(session):
-                call()
+                self._scheduler.soon(call)  # nothing begins while a node that stops is cleaned up
 
     async def _open_device(self, session: "Session", client: str, now_ms: int) -> Device | None:
         user, name, number = session.user, session.device_name, self._neighbours.number

@@ -154,6 +154,7 @@ def test_who_asks_waits_for_what_a_login_that_was_given_up_was_about_to_end(case
 
     case.neighbours.then = ask
     case.open()
+    case.clock.advance(1)
     assert told == (["laptop", "ended", "phone"] if given_up else ["phone", "laptop", "ended"])
 
 
