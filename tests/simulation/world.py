@@ -27,7 +27,7 @@ from tests.simulation.troubles import NODE_TROUBLES, TROUBLES
 
 OLD: Final = "old"  # name of a device
 CALM_US: Final = 300_000 * MS  # until then everything must have found its place
-PROMPT_US: Final = 36_000 * MS  # the same when nothing fails at all: by then the silence of who left without a word is noticed
+PROMPT_US: Final = 30_000 * MS  # the same when nothing fails at all, and without the help of a heartbeat
 
 
 class World:

@@ -12,7 +12,7 @@ from rockdove.core.records import NodeState
 from rockdove.core.topics import NODES, node_topic
 
 BEAT_MS: Final = 2_000  # how often a node says that it is alive
-WHO_MS: Final = 500  # for the others to say who is with them
+WHO_MS: Final = 500  # for all the others to answer
 HOLDS_MS: Final = 500  # for another node to say whether a device is there
 REPLACE_MS: Final = 3_000  # for another node to end a session; if it does not, it does at the next heartbeat
 
@@ -68,7 +68,10 @@ class Neighbours:
         `waited_ms` is how long ago the Connect came. True: the session there is of a clearly newer Connect, and stays.
         """
         question = news.Question(replace=news.Replace(user=user, device=device, login=login, waited_ms=waited_ms))
-        return any(answer.held for answer in await self._ask(node_topic(holder), question, 1, REPLACE_MS))
+        answers = await self._ask(node_topic(holder), question, 1, REPLACE_MS)
+        if not answers and self.living:  # it may have died before it had ended the session that it took the device from
+            answers = await self._ask(NODES, question, len(self.living), WHO_MS)
+        return any(answer.held for answer in answers)
 
     async def holds(self, node: int, user: int, device: str, waited_ms: int) -> bool:
         """Whether the device is at that node, or logs in there, by a Connect that is not clearly older than one so long ago.

@@ -98,6 +98,15 @@ def test_the_node_that_held_a_device_is_asked_to_end_it() -> None:
     assert bus.asked == [("node.4", 1)]
 
 
+def test_where_that_node_says_nothing_all_are_asked_as_it_may_have_died_before_it_ended_an_older_one() -> None:
+    nodes, bus = Nodes(), Bus()
+    others = neighbours(nodes, bus)
+    nodes.living = [1, 2, 3]
+    run(others.beat())
+    assert not run(others.replace(4, 1, "phone", 7, 0))
+    assert bus.asked == [("node.4", 1), ("nodes", 2)]
+
+
 @pytest.mark.parametrize(
     ("node", "answers", "held"),
     [
