@@ -1,6 +1,7 @@
 """What Prometheus reads is what happened."""
 
 from collections.abc import Iterator
+from itertools import chain, repeat
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,7 +62,7 @@ def test_messages_pushes_cursors_and_commits_are_counted(watched: Watched) -> No
 
 
 def test_commits_are_timed_by_the_clock_that_was_given(watched: Watched) -> None:
-    times = iter([10.0, 10.03])
+    times = chain([10.0, 10.03], repeat(10.03))  # begun, done, and then told
     alice = live(watched.world, "alice")
     watched.world.node.commit.figures.clock = lambda: next(times)
     before = watched.samples()
