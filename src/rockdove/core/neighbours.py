@@ -76,13 +76,11 @@ class Neighbours:
     async def holds(self, node: int, user: int, device: str, waited_ms: int) -> bool:
         """Whether the device is at that node, or logs in there, by a Connect that is not clearly older than one so long ago.
 
-        A node that gives no answer counts as having it, unless it is dead.
+        A node that gives no answer counts as having it, unless it is dead. One that is not known yet may be new.
         """
-        if self.beats and node not in self.living:
-            return False
         question = news.Question(holds=news.Holds(user=user, device=device, waited_ms=waited_ms))
         answers = await self._ask(node_topic(node), question, 1, HOLDS_MS)
-        return not answers or answers[0].held
+        return answers[0].held if answers else not self.beats or node in self.living
 
     async def who(self, users: Collection[int]) -> Sequence[news.Here]:
         """How these users are on the other nodes; who is not there is left out. A node that does not answer counts as empty."""

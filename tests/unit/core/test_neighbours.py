@@ -114,6 +114,7 @@ def test_where_that_node_says_nothing_all_are_asked_as_it_may_have_died_before_i
         (2, [news.Answer()], False),
         (2, [], True),  # it may be there
         (3, [], False),  # it is dead
+        (3, [news.Answer(held=True)], True),  # it is new
     ],
 )
 def test_a_node_that_does_not_answer_has_a_device_unless_it_is_dead(node: int, answers: list[news.Answer], held: bool) -> None:
