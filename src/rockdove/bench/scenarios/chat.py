@@ -1,12 +1,10 @@
 """Pairs who write to each other, so many messages under way: how much the server can do, and what one costs."""
 
-import time
 from dataclasses import dataclass
 
 from rockdove.bench.scenarios.plan import option, text_size
 from rockdove.bench.scenarios.scenario import Outcome
-from rockdove.bench.scenarios.talking import Talking
-from rockdove.bench.traffic import Flow
+from rockdove.bench.scenarios.talking import ClosedLoop
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +24,7 @@ class ChatPlan:
         return self.pairs * 2 + self.idle
 
 
-class Chat(Talking):
+class Chat(ClosedLoop):
     """A closed loop: the next message goes out when one is complete."""
 
     PLAN = ChatPlan
@@ -38,15 +36,3 @@ class Chat(Talking):
         for number in self.setting.share.of(self.plan.idle):
             self.device(self.plan.pairs * 2 + number)
         return await self.enter(self.devices)
-
-    def begin(self) -> None:
-        """Fill the windows."""
-        self.traffic.completed = _next
-        now_ns = time.monotonic_ns()
-        for flow in self.traffic.flows:
-            for _ in range(self.plan.window):
-                flow.send(now_ns)
-
-
-def _next(flow: Flow) -> None:
-    flow.send(time.monotonic_ns())

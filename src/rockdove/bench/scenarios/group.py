@@ -1,6 +1,5 @@
 """Groups in which some write and all read: what one delivery costs."""
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
@@ -8,8 +7,7 @@ from typing import ClassVar, Final
 from rockdove.bench.device import Device
 from rockdove.bench.scenarios.plan import option, text_size
 from rockdove.bench.scenarios.scenario import CHECK, LOG_IN, Outcome, Step
-from rockdove.bench.scenarios.talking import WARM_UP, Talking
-from rockdove.bench.traffic import Flow
+from rockdove.bench.scenarios.talking import WARM_UP, ClosedLoop
 from rockdove.wire import im_pb2 as pb
 
 _INVITED_AT_ONCE: Final = 100
@@ -33,7 +31,7 @@ class GroupPlan:
         return self.members * self.groups
 
 
-class Group(Talking):
+class Group(ClosedLoop):
     """A closed loop: the next message goes out when all members have one."""
 
     PLAN = GroupPlan
@@ -68,14 +66,6 @@ class Group(Talking):
                 self.traffic.open_flow(talker, f"{members[0].name}-group", pb.GROUP_CHAT, readers)
         return Outcome()
 
-    def begin(self) -> None:
-        """Fill the windows."""
-        self.traffic.completed = _next
-        now_ns = time.monotonic_ns()
-        for flow in self.traffic.flows:
-            for _ in range(self.plan.window):
-                flow.send(now_ns)
-
 
 async def gather_group(name: str, members: Sequence[Device]) -> None:
     """The first of them founds a group and invites the others. Raises BenchError."""
@@ -84,7 +74,3 @@ async def gather_group(name: str, members: Sequence[Device]) -> None:
     for first in range(0, len(others), _INVITED_AT_ONCE):
         invited = pb.GroupUsers(id=name, users=others[first : first + _INVITED_AT_ONCE])
         await owner.ask(pb.GROUP, pb.Group(invite=invited).SerializeToString())
-
-
-def _next(flow: Flow) -> None:
-    flow.send(time.monotonic_ns())

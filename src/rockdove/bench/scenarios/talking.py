@@ -1,11 +1,12 @@
 """Scenarios in which people write for some seconds."""
 
 import asyncio
+import time
 from abc import abstractmethod
 from typing import ClassVar, Final
 
 from rockdove.bench.scenarios.scenario import CHECK, LOG_IN, Outcome, Scenario, Step
-from rockdove.bench.traffic import nothing
+from rockdove.bench.traffic import Flow, nothing
 
 WARM_UP: Final = Step("warm_up", seconds="warm_up")
 
@@ -46,3 +47,19 @@ class Talking(Scenario):
         """End, and wait for what is on its way."""
         await self.end()
         return await super().check()
+
+
+class ClosedLoop(Talking):
+    """Each writer has so many messages under way; the next goes out when one is complete."""
+
+    def begin(self) -> None:
+        """Fill the windows."""
+        self.traffic.completed = _next
+        now_ns = time.monotonic_ns()
+        for flow in self.traffic.flows:
+            for _ in range(self.plan.window):
+                flow.send(now_ns)
+
+
+def _next(flow: Flow) -> None:
+    flow.send(time.monotonic_ns())
