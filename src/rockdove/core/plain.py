@@ -66,14 +66,4 @@ def _draft(session: "Session", data: bytes, at: int, size: int) -> Draft | None:
     route = session.routes.get(receiver)
     if route is None or session.rate is not None:
         return None
-    return Draft(
-        session.tenant.id,
-        route.conversation,
-        session.user,
-        session.sender_field,
-        session.outbound.device,
-        seqid,
-        body,
-        session,
-        route.permit,
-    )
+    return session.draft(route.conversation, seqid, body, route.permit)

@@ -11,7 +11,7 @@ from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
 from rockdove.core.opening import Opening
 from rockdove.core.plain import Route, take_plain
-from rockdove.core.ports import Link
+from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Device, Draft, Outcome, Tenant
 from rockdove.wire import codec
@@ -287,6 +287,12 @@ class Session:
             self.end(pb.FLOODING, f"at most {self.rate.per_second} messages a second: slow down")
             return
         self.go_on()
+
+    def draft(self, conversation: int, seqid: int, body: bytes, permit: Permit | None) -> Draft:
+        """A message of this session that is to be stored."""
+        return Draft(
+            self.tenant.id, conversation, self.user, self.sender_field, self.outbound.device, seqid, body, self, permit
+        )
 
     def committed(self, drafts: Sequence[Draft]) -> None:
         """Messages of this session are durable; or one was found to be a retry, or refused: answer."""

@@ -95,9 +95,9 @@ class MessageService:
             return self._pass_on(session, conversation, request.seqid, body, group.version if group else 0)
         session.uncommitted += 1
         if rule is None:
-            self._take(session, message, _draft(session, conversation, request.seqid, body, permit))
+            self._take(session, message, session.draft(conversation, request.seqid, body, permit))
         else:
-            draft = _draft(session, conversation, request.seqid, body, None)  # the rule asks the permit
+            draft = session.draft(conversation, request.seqid, body, None)  # the rule asks the permit
             session.commit.change(Change(rule, _answer_if_lost, draft=draft))
         return None
 
@@ -147,20 +147,6 @@ class MessageService:
         record = codec.record(body, session.sender_field, msgid, 0, timestamp)
         self._fanout.to_conversation(conversation, codec.push(record, 0), session.outbound.device, group_version)
         return codec.sent(seqid, msgid, 0, timestamp)
-
-
-def _draft(session: "Session", conversation: int, seqid: int, body: bytes, permit: Permit | None) -> Draft:
-    return Draft(
-        session.tenant.id,
-        conversation,
-        session.user,
-        session.sender_field,
-        session.outbound.device,
-        seqid,
-        body,
-        session,
-        permit,
-    )
 
 
 def _answer_if_lost(change: Change, error: Exception | None) -> None:
