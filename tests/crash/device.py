@@ -21,6 +21,7 @@ from tests.history.events import (
     Invoked,
     Killed,
     LoggedIn,
+    LogsIn,
     Pinged,
     Ponged,
     Pulled,
@@ -148,6 +149,8 @@ class Device:
     async def come_online(self, port: int) -> None:
         """Log in, and send again whatever is unanswered. Raises OSError or Closed."""
         self._client = await RawClient.connect(port)
+        connection = next(self._fleet.connections)
+        self._note(LogsIn(connection))
         try:
             conack = await self._client.login(self.user, self._token, self.name)
             if conack.code == pb.UNAVAILABLE:
@@ -158,7 +161,7 @@ class Device:
         assert conack.status == pb.STATUS_OK, conack
         assert max(self.answered, default=0) <= conack.last_seqid <= max([*self.answered, *self.unanswered], default=0)
         self._token = conack.resume_token
-        self._connection = next(self._fleet.connections)
+        self._connection = connection
         self._unacked = []
         self.turned_down.clear()
         self.unanswered_pings = 0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.history.content import edited, recalled
-from tests.history.events import LoggedIn, Pulled, Received
+from tests.history.events import LoggedIn, LogsIn, Pulled, Received
 from tests.history.evidence import Evidence
 from tests.history.promises import Promise, Violation
 
@@ -37,14 +37,17 @@ def _steps(evidence: Evidence) -> tuple[Mapping[int, list[_Step]], Mapping[int, 
 
 
 def changes_reach_who_comes_later(evidence: Evidence) -> Iterator[Violation]:
-    """On a connection made after the answer, a recalled message has no content, and an edited one its newest.
+    """After the answer, who asks to come online gets a recalled message without content, and an edited one with its newest.
 
     And no message is without its content, or edited, that was not changed.
     """
     recalls, edits = _steps(evidence)
     # With a message its edits are recalled.
     gone = {edit.msgid: steps for target, steps in recalls.items() for edit in edits[target]} | dict(recalls)
-    logins = {event.connection: at for at, event in enumerate(evidence.history) if isinstance(event, LoggedIn)}
+    logins: dict[int, int] = {}
+    for at, event in enumerate(evidence.history):
+        if isinstance(event, LogsIn | LoggedIn):
+            logins.setdefault(event.connection, at)
     for event in evidence.history:
         if not isinstance(event, Received | Pulled):
             continue

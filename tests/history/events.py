@@ -8,6 +8,13 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
+class LogsIn:
+    """A device asks to come online. Left out of a history where nothing else happens until it is."""
+
+    connection: int
+
+
+@dataclass(frozen=True, slots=True)
 class LoggedIn:
     """A device came online."""
 
@@ -123,4 +130,4 @@ class Killed:
     """The server is killed: what it only had in memory is gone."""
 
 
-Event = LoggedIn | Invoked | Sent | Refused | Received | Pulled | Asked | Answered | Acked | Pinged | Ponged | Killed
+Event = LogsIn | LoggedIn | Invoked | Sent | Refused | Received | Pulled | Asked | Answered | Acked | Pinged | Ponged | Killed

@@ -201,8 +201,7 @@ class Evidence:
 
     def _log(self) -> dict[Place, Claim]:
         log: dict[Place, Claim] = {}
-        told_to_senders = [claim for claim in self.claims if claim.sender == claim.device[0]]
-        for claim in told_to_senders + sorted(self.claims, key=lambda claim: claim.removed):
+        for claim in sorted(self.claims, key=lambda claim: (claim.removed, claim.sender != claim.device[0])):
             log.setdefault((claim.conversation, claim.seq), claim)
         return log
 

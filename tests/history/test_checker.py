@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from rockdove.wire import im_pb2 as pb
 from tests.history.checker import REPUSH_MS, check
-from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, Received, Refused, Sent
+from tests.history.content import edit_of, recall_of
+from tests.history.events import Acked, Event, Invoked, Killed, LoggedIn, LogsIn, Received, Refused, Sent
 from tests.history.faults import FAULTS, NEW_CONNECTION, deliveries, devices, without_delivery
 from tests.history.group_faults import GROUP_FAULTS, GROUP_HISTORY
 from tests.history.model import DEVICES, MEMBERS, OPERATIONS, World
@@ -134,3 +135,24 @@ def test_what_was_stored_before_a_second_device_existed_is_not_owed_to_it() -> N
 def test_first_device_is_owed_what_was_stored_before_it_existed() -> None:
     late = [TALK[0], *TALK[2:4], TALK[1]]
     assert promises_broken(late) == {Promise.LOST}
+
+
+EDIT = [Invoked(1, 8, "alice+bob", edit_of(100, b"hi!")), Sent(1, 8, 101, 2)]
+
+
+def test_edit_that_was_answered_while_a_login_was_on_its_way_may_come_too_late_for_it() -> None:
+    edited = Received(2, 101, 2, "alice+bob", "alice", EDIT[0].content)
+    again = [LoggedIn(3, "bob", "phone"), replace(TALK[-1], connection=3), replace(edited, connection=3)]
+    assert check([*TALK, LogsIn(3), *EDIT, *again], MEMBERS) == []
+    assert promises_broken([*TALK, *EDIT, LogsIn(3), *again]) == {Promise.EDIT_LOST}
+
+
+def test_sender_may_see_his_message_recalled_before_he_knows_that_it_was_stored() -> None:
+    """On another device; whoever had got it before saw its content."""
+    sent, recall = TALK[2:4], [Invoked(4, 1, "alice+bob", recall_of(100)), Sent(4, 1, 101, 2)]
+    unknown = [*TALK[:2], LoggedIn(4, "alice", "laptop"), sent[0], TALK[-1], *recall]
+    seen = Received(2, 101, 2, "alice+bob", "alice", recall_of(100))
+    removed = replace(TALK[-1], connection=5, content=b"", removed=True)
+    late = [LoggedIn(5, "alice", "laptop"), removed, seen, LoggedIn(6, "alice", "phone"), replace(seen, connection=6)]
+    retry = [replace(event, connection=6) for event in sent]
+    assert check([*unknown, *late, *retry], MEMBERS) == []

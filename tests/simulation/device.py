@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Final
 
 from rockdove.wire import im_pb2 as pb
 from tests.history.content import group_conversation, seen, single_conversation
-from tests.history.events import Acked, Answered, Asked, Invoked, LoggedIn, Pinged, Ponged, Pulled, Received, Refused, Sent
+from tests.history.events import (
+    Acked,
+    Answered,
+    Asked,
+    Invoked,
+    LoggedIn,
+    LogsIn,
+    Pinged,
+    Ponged,
+    Pulled,
+    Received,
+    Refused,
+    Sent,
+)
 from tests.raw import acknowledging, framed, sending, text_message
 from tests.simulation.clock import MS
 from tests.simulation.network import Connection
@@ -128,6 +141,7 @@ class Device:
         connect = pb.Connect(
             org="default", appkey="default", user=self.user, device=self.name, token=self.world.password(self.user)
         )
+        self.world.happened(LogsIn(connection.number))
         self._write(line, pb.Command(version=1, connect=connect))
         self.world.clock.after(PING_US, lambda: self._heartbeat(line))
         if self.world.plan.nodes > 1:

@@ -21,7 +21,7 @@ from rockdove.core.neighbours import Neighbours
 from rockdove.core.records import OPEN, Batch, Change, Draft, Member
 from rockdove.core.registry import Registry
 from rockdove.core.seating import Seating
-from rockdove.core.services.message import MessageService, _draft
+from rockdove.core.services.message import MessageService
 from rockdove.core.services.pending import Pending
 from rockdove.core.session import Session
 from rockdove.store.memory.store import MemoryStore
@@ -109,7 +109,7 @@ def transient_message_is_stored(
     pass_on: Any, service: Any, session: Session, conversation: int, seqid: int, body: bytes
 ) -> bytes:
     session.uncommitted += 1
-    session.commit.send(_draft(session, conversation, seqid, body, None))
+    session.commit.send(session.draft(conversation, seqid, body, None))
     answer: bytes = pass_on(service, session, conversation, seqid, body)
     return answer
 
