@@ -33,6 +33,8 @@ def settled_acks(evidence: Evidence) -> Iterator[tuple[Received, int]]:
             for connection in connections.values():
                 connection.server_lives = False
             continue
+        if event.connection not in evidence.connections:  # a login on its way, perhaps for ever
+            continue
         device = evidence.connections[event.connection]
         connection = connections.setdefault(event.connection, _Connection())
         match event:

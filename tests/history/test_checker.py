@@ -128,6 +128,10 @@ def test_what_was_unavailable_may_be_stored_by_a_retry() -> None:
     assert check([*TALK[:2], *refused, *TALK[2:]], MEMBERS) == []
 
 
+def test_login_that_is_never_answered_promises_nothing() -> None:
+    assert check([*TALK, LogsIn(3)], MEMBERS) == []
+
+
 def test_what_was_stored_before_a_second_device_existed_is_not_owed_to_it() -> None:
     assert check([*TALK, LoggedIn(3, "bob", "tablet")], MEMBERS) == []
 
