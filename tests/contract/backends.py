@@ -85,6 +85,8 @@ class SqliteBackend:
     def restart(self, *, clean: bool) -> None:
         if clean:
             self.store.close()
+        else:
+            self.store._search._index._let_go()  # the kernel takes the locks of a process that is killed
         self._open()
 
     @contextmanager

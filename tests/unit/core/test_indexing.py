@@ -5,14 +5,15 @@ from asyncio import run
 import pytest
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.indexing import BUSY_MS, BUSY_PER_MS, IDLE_MS, SOME_MS, SOON_MS, STEP, Indexing
+from rockdove.core.indexing import BUSY_MS, BUSY_PER_MS, IDLE_MS, LOOK_MS, SOME_MS, SOON_MS, STEP, STEP_SHARED, Indexing
 from tests.protocol.virtual import START_MS, Journal
 
 
 class Backlog:
     """A store with messages to index."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
+        self.shared = shared
         self.stored = self.waiting = 0
         self.full = False
 
@@ -31,9 +32,9 @@ class Backlog:
 class Pace:
     """The indexing of a backlog on virtual time."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, shared: bool = False) -> None:
         self.now_ms = START_MS
-        self.backlog, self.journal = Backlog(), Journal()
+        self.backlog, self.journal = Backlog(shared=shared), Journal()
         self.indexing = Indexing(self.backlog, lambda: self.backlog.stored, self.journal)  # type: ignore[arg-type]
         self.step()
 
@@ -69,10 +70,24 @@ def test_a_busy_node_is_left_alone_until_it_is_not_busy_any_more(pace: Pace) -> 
     assert pace.step(BUSY_MS) == SOON_MS
 
 
+def test_one_large_batch_does_not_make_a_node_busy(pace: Pace) -> None:
+    assert pace.step(LOOK_MS) == IDLE_MS
+    pace.backlog.store(BUSY_PER_MS * LOOK_MS)
+    assert pace.step(1) == SOON_MS
+    assert pace.step(LOOK_MS - 1) == SOON_MS
+
+
+def test_a_shared_store_is_asked_for_more_at_once() -> None:
+    pace = Pace(shared=True)
+    pace.backlog.waiting = 2 * STEP_SHARED
+    pace.step()
+    assert pace.backlog.waiting == STEP_SHARED
+
+
 def test_a_clock_that_steps_back_does_no_harm(pace: Pace) -> None:
-    pace.backlog.store(2 * STEP)
+    pace.backlog.store(3 * STEP)
     assert pace.step(-100_000) == BUSY_MS
-    assert pace.step() == SOON_MS
+    assert pace.step(LOOK_MS) == SOON_MS
 
 
 def test_an_index_that_cannot_be_written_is_reported_once_each_time(pace: Pace) -> None:

@@ -53,6 +53,8 @@ class SqliteSearch:
         taken = self._following(self._index.last_msgid, limit)
         if taken:
             self._index.add(list(self._documents(taken)), taken[-1].msgid)
+        if len(taken) < limit:  # nothing follows soon
+            self._index.commit()
         return len(taken)
 
     def rebuild(self) -> None:

@@ -13,13 +13,14 @@ from typing import Final, NamedTuple
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.text import Terms
-from rockdove.store.sqlite.database import BUSY_SECONDS, transaction, translated
+from rockdove.store.sqlite.database import BUSY_SECONDS, begin, transaction, translated
 from rockdove.store.tokens import tokens_of, wanted_of
 
 SEARCH_INDEX: Final = "search.db"
 
 _FORMAT: Final = 1  # raise it when the tokens become others
-_MERGE_PAGES: Final = 16  # of segments merged with each transaction: what it adds, and then some
+_TOGETHER: Final = 200  # documents that share a transaction: by itself, one costs twice as much
+_MERGE_PAGES: Final = 8  # of segments merged with each step: what it adds, and then some
 _PRAGMAS: Final = (
     "journal_mode = WAL",
     "synchronous = NORMAL",  # what a power cut takes is indexed again
@@ -56,6 +57,7 @@ class SearchIndex:
         self._newest = last_msgid
         self._connection: sqlite3.Connection | None = None
         self._last_msgid = 0
+        self._uncommitted = 0  # documents
 
     @property
     def last_msgid(self) -> int:
@@ -64,29 +66,46 @@ class SearchIndex:
             return self._last_msgid
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Let go of the file, after a commit."""
         if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+            with suppress(StoreUnavailable):  # what is missing is indexed again
+                self.commit()
+        self._let_go()
 
     # -- writing
 
     def add(self, documents: Iterable[Document], last_msgid: int) -> None:
-        """Take these in, and note that all up to `last_msgid` is in. One that was in already is found by both texts."""
+        """Take these in, and note that all up to `last_msgid` is in. One that was in already is found by both texts.
+
+        Later calls share the transaction; there is a commit now and then.
+        """
         rows = [(document.msgid, _tokens(document)) for document in sorted(documents)]
-        with self._working() as connection, transaction(connection):
+        with self._working() as connection:
+            begin(connection)
             connection.executemany("INSERT INTO document (rowid, tokens) VALUES (?, ?)", rows)
             connection.execute("INSERT INTO document (document, rank) VALUES ('merge', ?)", (_MERGE_PAGES,))
             connection.execute("UPDATE progress SET last_msgid = ?", (last_msgid,))
-        self._last_msgid = last_msgid
+            self._last_msgid = last_msgid
+            self._uncommitted += len(rows)
+        if self._uncommitted >= _TOGETHER:
+            self.commit()
 
     def replace(self, before: Document, after: Document) -> None:
-        """A message that is in has another text now."""
-        with self._working() as connection, transaction(connection):
+        """A message that is in has another text now. With a commit."""
+        with self._working() as connection:
+            begin(connection)
             connection.execute(
                 "INSERT INTO document (document, rowid, tokens) VALUES ('delete', ?, ?)", (before.msgid, _tokens(before))
             )
             connection.execute("INSERT INTO document (rowid, tokens) VALUES (?, ?)", (after.msgid, _tokens(after)))
+        self.commit()
+
+    def commit(self) -> None:
+        """Keep what was taken in, also if the process is killed."""
+        with self._working() as connection:
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+            self._uncommitted = 0
 
     def clear(self) -> None:
         """Begin anew, in a new file."""
@@ -127,6 +146,8 @@ class SearchIndex:
         except (sqlite3.Error, StoreFailed, OSError) as error:
             if isinstance(error, StoreFailed) or not _passes(error):
                 self._remove()
+            else:
+                self._let_go()  # and go on, the next time, from what was committed
             raise StoreUnavailable(f"the search index cannot be used now: {error}") from error
 
     def _open(self) -> None:
@@ -155,8 +176,14 @@ class SearchIndex:
             made, epoch, self._last_msgid = self._connection.execute("SELECT * FROM progress").fetchone()
         return (made, epoch) == (_FORMAT, self._epoch) and self._last_msgid <= self._newest
 
+    def _let_go(self) -> None:
+        self._uncommitted = 0
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
     def _remove(self) -> None:
-        self.close()
+        self._let_go()
         for suffix in ("", "-wal", "-shm"):
             with suppress(OSError):
                 Path(f"{self._path}{suffix}").unlink()
