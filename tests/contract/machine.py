@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.msgid import first_msgid
+from rockdove.core.msgid import MsgidSource, first_msgid
 from rockdove.core.ports import Store
-from rockdove.core.records import Batch, MoveRead, User, single_conversation
+from rockdove.core.records import Batch, Draft, DraftRun, MoveRead, User, single_conversation
 from tests.contract.backends import AT_COMMIT, TENANTS, Backend
 from tests.contract.changes import change_of
 from tests.contract.model import Device, Model, draft_of
@@ -53,6 +53,25 @@ def commit(store: Store, batch: Batch) -> Exception | None:
     return error
 
 
+class SendingRun(NamedTuple):
+    """Texts in a row of a batch."""
+
+    pair: tuple[str, str]
+    device: str
+    seqids: list[int]
+    words: str
+
+
+rising = st.builds(lambda first, count: list(range(first, first + count)), st.integers(1, 12), st.integers(2, 5))
+sending_runs = st.builds(
+    SendingRun,
+    st.sampled_from(PAIRS),
+    st.sampled_from(DEVICES[:2]),
+    st.one_of(rising, st.lists(seqids.filter(bool), min_size=2, max_size=4)),
+    st.sampled_from(["one", "two", "three"]),
+)
+
+
 class StoreMachine(RuleBasedStateMachine):
     """Random commits, reads, cuts and restarts of one store."""
 
@@ -63,7 +82,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.users: dict[str, User] = {}
         self.devices: dict[tuple[str, str], Device] = {}
         self.now_ms = START_MS
-        self.msgid = first_msgid(START_MS)
+        self.msgids = MsgidSource(0, first_msgid(START_MS))
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return self.runner.run(work)
@@ -105,6 +124,7 @@ class StoreMachine(RuleBasedStateMachine):
         return device
 
     @rule(
+        runs=st.lists(sending_runs, max_size=3, unique_by=lambda run: (run.pair[0], run.device)),
         sendings=st.lists(sendings, max_size=6),
         marks=st.lists(st.tuples(st.sampled_from(PAIRS), st.sampled_from(DEVICES), st.integers(0, 100)), max_size=3),
         reads=st.lists(st.tuples(st.sampled_from(PAIRS), st.integers(0, 100)), max_size=2),
@@ -112,6 +132,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def commit(
         self,
+        runs: list[SendingRun],
         sendings: list[Sending],
         marks: list[tuple[tuple[str, str], str, int]],
         reads: list[tuple[tuple[str, str], int]],
@@ -119,11 +140,13 @@ class StoreMachine(RuleBasedStateMachine):
     ) -> None:
         batch = Batch()
         self.now_ms += 1
-        batch.now_ms = self.now_ms
-        for (sender, receiver), name, seqid, words in sendings:
-            device = self._device(sender, name)
-            self.msgid += 1024
-            batch.messages.append(draft_of(self.users[sender], device.id, seqid, self.users[receiver], words, self.msgid))
+        for pair, name, numbers, words in runs:
+            drafts = [self._draft(Sending(pair, name, seqid, words)) for seqid in numbers]
+            if self.store.shared:  # these know no runs
+                batch.messages += drafts
+            else:
+                batch.runs.append(DraftRun(drafts[0], numbers, [draft.body for draft in drafts]))
+        batch.messages += map(self._draft, sendings)
         for pair, name, percent in marks:
             device = self._device(pair[0], name)
             batch.seen.add(device.id)
@@ -133,6 +156,8 @@ class StoreMachine(RuleBasedStateMachine):
             if last := self._last_seq(pair):
                 read = MoveRead(self.users[pair[0]].id, self._conversation(pair), last * percent // 100)
                 batch.changes.append((len(batch.messages), change_of(read)))
+        batch.number(self.msgids)
+        batch.now_ms = self.now_ms
         with self.backend.failing(breakdown[0], rolled_back=breakdown[1]) if breakdown else nullcontext():
             error = commit(self.store, batch)
         if error is None:
@@ -140,6 +165,10 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             assert breakdown
             assert isinstance(error, StoreUnavailable)
+
+    def _draft(self, sending: Sending) -> Draft:
+        (sender, receiver), name, seqid, words = sending
+        return draft_of(self.users[sender], self._device(sender, name).id, seqid, self.users[receiver], words)
 
     def _conversation(self, pair: tuple[str, str]) -> int:
         return single_conversation(self.users[pair[0]].id, self.users[pair[1]].id)
@@ -169,7 +198,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(back=st.integers(0, 20), breakdown=breakdowns)
     def forget_requests(self, back: int, breakdown: int) -> None:
-        older_than = self.msgid + 1 - back * 1024
+        (msgid,) = self.msgids.run(1, 0)
+        older_than = msgid - back * 1024
         try:
             with self.backend.failing(breakdown, rolled_back=False):
                 self.run(self.store.forget_requests(older_than, EVERYTHING))

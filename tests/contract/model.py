@@ -8,6 +8,7 @@ from rockdove.core.records import (
     FOREVER,
     Batch,
     Draft,
+    DraftRun,
     MoveRead,
     Outcome,
     Position,
@@ -37,13 +38,22 @@ def text(to: str, words: str) -> bytes:
     return codec.canonical(pb.Message(type=pb.TXT, to=to, payload=pb.MessageTxt(txt=words).SerializeToString()))
 
 
-def draft_of(sender: User, device: int, seqid: int, receiver: User, words: str, msgid: int) -> Draft:
-    """A message that is ready to be stored."""
+def draft_of(sender: User, device: int, seqid: int, receiver: User, words: str, msgid: int = 0) -> Draft:
+    """A message that is ready to be stored, or, without a msgid, to be numbered."""
     conversation = single_conversation(sender.id, receiver.id)
     body = text(receiver.name, words)
     draft = Draft(sender.tenant, conversation, sender.id, codec.sender_field(sender.name), device, seqid, body, None)
     draft.msgid = msgid
     return draft
+
+
+def each_of(run: DraftRun) -> list[Draft]:
+    """The messages of a run that was stored, as if each had been stored alone."""
+    drafts = run.drafts()
+    for draft, msgid, record in zip(drafts, run.msgids, run.records, strict=True):
+        draft.msgid, draft.record = msgid, record
+        draft.seq = pb.Message.FromString(record).seq
+    return drafts
 
 
 @dataclass
@@ -89,6 +99,9 @@ class Model:
 
     def commit(self, batch: Batch) -> None:
         """Check what became of each draft, and take the batch over. Call it after a successful commit of the store."""
+        for run in batch.runs:
+            for draft in each_of(run):
+                self._store(draft)
         for draft in batch.messages:
             self._store(draft)
         for key, seq in batch.cursors.items():

@@ -109,10 +109,9 @@ class Connection(asyncio.Protocol):
             frame = decoder.next_frame()
             if frame is None:
                 return
-            size = decoder.position - at
-            text = plain.SCANNERS[plain.receiver_bytes(data, at, size)].scan(data, at, size)
+            text = plain.SCANNERS[plain.receiver_bytes(data, at)].scan(data, at, decoder.limit)
             if text:
-                seqid, body, receiver = text
+                seqid, body, receiver, _ = text
                 self._relay.pass_on(self, seqid, body, receiver[2:-1])  # the name, and the mark of a group
             else:
                 self._other(codec.decode(frame))

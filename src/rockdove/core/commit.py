@@ -15,7 +15,7 @@ from rockdove.core.errors import StoreFailed, StoreUnavailable
 from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
-from rockdove.core.records import GROUPS_END, Batch, Change, Draft
+from rockdove.core.records import GROUPS_END, Batch, Change, Draft, DraftRun
 
 if TYPE_CHECKING:
     from rockdove.core.delivery.outbound import Outbound
@@ -54,7 +54,8 @@ class GroupCommit:
         self._began = 0.0  # the commit that is under way
         self._news: Iterator[None] | None = None  # of it, once it is durable: what is still to be told
         self._touched: deque[Outbound] = deque()
-        self.on_messages: Callable[[Sequence[Draft], int], None] = _unset  # durable, or one refused: answer and fan out
+        self.on_run: Callable[[DraftRun, int], None] = _unset  # durable: answer and fan out
+        self.on_messages: Callable[[Sequence[Draft], int], None] = _unset  # the same for others; or one was refused
         self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
@@ -77,9 +78,9 @@ class GroupCommit:
         if not self._armed:
             self.arm()
 
-    def send_all(self, drafts: Sequence[Draft]) -> None:
-        """Have messages stored, in this order."""
-        self._batch.messages += drafts
+    def send_run(self, run: DraftRun) -> None:
+        """Have messages in a row stored, of a session that has sent nothing else in this turn."""
+        self._batch.runs.append(run)
         if not self._armed:
             self.arm()
 
@@ -182,7 +183,7 @@ class GroupCommit:
         except Exception as error:
             if self._committing is None or self._news is not None:
                 raise  # the store has done its part
-            self._log.exception("commit_failed", messages=len(batch.messages))
+            self._log.exception("commit_failed", messages=len(batch))
             self._done(error)
 
     def _done(self, error: Exception | None) -> None:
@@ -206,10 +207,10 @@ class GroupCommit:
         self._rearm()
 
     def _count(self, batch: Batch, acked: dict[Stream, None]) -> None:
-        self.stored += len(batch.messages)
+        self.stored += len(batch)
         if batch:
             self.figures.commit_seconds.add(self.figures.clock() - self._began)
-            self.figures.commit_messages.add(len(batch.messages) + len(batch.changes))
+            self.figures.commit_messages.add(len(batch) + len(batch.changes))
             self.figures.cursors += len(acked)
 
     def _tell_on(self, news: Iterator[None]) -> None:
@@ -226,13 +227,13 @@ class GroupCommit:
     ) -> Iterator[None]:
         """Tell everybody, with pauses after what may concern thousands."""
         on_messages, now_ms = self.on_messages, self._scheduler.now_ms()
+        for in_a_row in batch.runs:
+            self._deliver(self.on_run, in_a_row, in_a_row.msgids[0], now_ms)
+            if in_a_row.conversation < GROUPS_END:
+                yield
         for messages, change in batch.steps():
             for run in runs(messages):
-                try:
-                    on_messages(run, now_ms)
-                except Exception:
-                    # They are durable; the next heartbeat brings them to whomever this fault has left out.
-                    self._log.exception("delivery_failed", msgid=run[0].msgid)
+                self._deliver(on_messages, run, run[0].msgid, now_ms)
                 if run[0].conversation < GROUPS_END:
                     yield
             if change is not None:
@@ -242,6 +243,13 @@ class GroupCommit:
             self._tell(self.on_acked, stream)
         for call in then:
             self._tell(call, None)
+
+    def _deliver(self, call: Callable[..., None], messages: DraftRun | Sequence[Draft], msgid: int, now_ms: int) -> None:
+        try:
+            call(messages, now_ms)
+        except Exception:
+            # They are durable; the next heartbeat brings them to whomever this fault has left out.
+            self._log.exception("delivery_failed", msgid=msgid)
 
     def _tell(self, call: Callable[..., None], *news: object) -> None:
         """A fault with one session costs no other its answer, and does not stop the turns."""
@@ -258,6 +266,7 @@ class GroupCommit:
         waiting, self._batch = self._batch, Batch(self._lane)
         self._batch.seen = waiting.seen
         for refused in (batch, waiting):  # what was sent after it must not overtake it
+            refused.unfold(refused.runs)
             for messages, change in refused.steps():
                 for draft in messages:
                     self._tell(self.on_refused, draft)

@@ -12,7 +12,7 @@ from rockdove.core.errors import StoreFailed
 from rockdove.core.figures import Figures
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.ports import Log, Scheduler, Store
-from rockdove.core.records import Change, Draft
+from rockdove.core.records import Change, Draft, DraftRun
 
 
 class Lanes:
@@ -28,6 +28,7 @@ class Lanes:
 
     def report_to(
         self,
+        on_run: Callable[[DraftRun, int], None],
         on_messages: Callable[[Sequence[Draft], int], None],
         on_change: Callable[[Change, int], None],
         on_refused: Callable[[Draft], None],
@@ -35,6 +36,7 @@ class Lanes:
     ) -> None:
         """Whom to tell what became of what was committed; see GroupCommit."""
         for lane in self._lanes:
+            lane.on_run = on_run
             lane.on_messages, lane.on_change, lane.on_refused, lane.on_acked = on_messages, on_change, on_refused, on_acked
 
     def on_failure(self, call: Callable[[StoreFailed], None]) -> None:

@@ -27,6 +27,7 @@ from rockdove.core.records import (
     Change,
     Device,
     Draft,
+    DraftRun,
     NodeState,
     NodeStatus,
     Outcome,
@@ -101,7 +102,7 @@ class Node:
         self.logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
         self.password_logins = LoginQueue(settings.logins_at_once, settings.logins_waiting, scheduler)
         self.login = Login(self._directory, accounts, store, auth, scheduler)
-        self.commit.report_to(self._stored, self._changed, _refused, self.fanout.delivered)
+        self.commit.report_to(self._stored_run, self._stored, self._changed, _refused, self.fanout.delivered)
 
     def _assemble(self) -> Dispatch:
         """The services, by what they serve."""
@@ -196,6 +197,10 @@ class Node:
         return self._hearing.heard
 
     # -- the way back from the store
+
+    def _stored_run(self, run: DraftRun, now_ms: int) -> None:
+        run.origin.committed_run(run)
+        self.fanout.run(run, now_ms)
 
     def _stored(self, drafts: Sequence[Draft], now_ms: int) -> None:
         draft = drafts[0]

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rockdove.core.ports import Permit
-from rockdove.core.records import Draft
+from rockdove.core.records import DraftRun
 from rockdove.wire.plain import ACK_BYTES, ACK_LENGTH, SCANNERS, receiver_bytes, scan_acks
 
 if TYPE_CHECKING:
@@ -28,42 +28,44 @@ def take_plain(session: "Session", decoder: "FrameDecoder", limit: int, now_ms: 
     data, at = decoder.data, decoder.position
     end, longest = len(data), decoder.limit - FRAME_MARGIN
     left = limit
-    drafts: list[Draft] = []
     while left > 0 and at < end:
-        size = data[at] + 1
-        if size == ACK_LENGTH + 1:
+        if data[at] == ACK_LENGTH:
             msgids = scan_acks(data, at, left)
-            if not msgids:
-                break
+            count = len(msgids)
+            at += ACK_BYTES * count
             session.outbound.ack(msgids, now_ms)
-            at += ACK_BYTES * len(msgids)
-            left -= len(msgids)
-            continue
-        if size > 128 and at + 1 < end:
-            size += (data[at + 1] << 7) - 127
-        draft = _draft(session, data, at, size) if at + size <= end and size <= longest else None
-        if draft is None:
+        else:
+            count, at = _take_texts(session, data, at, left, longest)
+        if not count:
             break
-        drafts.append(draft)
-        at += size
-        left -= 1
+        left -= count
     decoder.position = at
-    if drafts:
-        session.uncommitted += len(drafts)
-        session.commit.send_all(drafts)
     return limit - left
 
 
-def _draft(session: "Session", data: bytes, at: int, size: int) -> Draft | None:
-    """The text in the frame of `size` bytes at `at`; None: it is not plain."""
-    found = session.texts.scan(data, at, size)
-    if found is None:  # or it is to somebody whose name has another length
-        session.texts = SCANNERS[receiver_bytes(data, at, size)]
-        found = session.texts.scan(data, at, size)
-        if found is None:
-            return None
-    seqid, body, receiver = found
+def _take_texts(session: "Session", data: bytes, at: int, limit: int, longest: int) -> tuple[int, int]:
+    """Take the text at `at`, and those that follow it to the same receiver. Returns how many they were, and where they end.
+
+    None of more than `longest` bytes is taken.
+    """
+    first = session.texts.scan(data, at, longest)
+    if first is None:  # or it is to somebody whose name has another length
+        session.texts = SCANNERS[receiver_bytes(data, at)]
+        first = session.texts.scan(data, at, longest)
+        if first is None:
+            return 0, at
+    seqid, body, receiver, at_next = first
     route = session.routes.get(receiver)
     if route is None or session.rate is not None:
-        return None
-    return session.draft(route.conversation, seqid, body, route.permit)
+        return 0, at
+    draft = session.draft(route.conversation, seqid, body, route.permit)
+    if limit > 1 and at_next < len(data) and session.in_runs and not session.uncommitted:
+        seqids, bodies = [seqid], [body]
+        at_next = session.texts.scan_on(data, at_next, limit - 1, longest, receiver, seqids, bodies)
+        if len(seqids) > 1:
+            session.uncommitted = len(seqids)
+            session.commit.send_run(DraftRun(draft, seqids, bodies))
+            return len(seqids), at_next
+    session.uncommitted += 1
+    session.commit.send(draft)
+    return 1, at_next

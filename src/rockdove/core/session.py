@@ -13,7 +13,7 @@ from rockdove.core.opening import Opening
 from rockdove.core.plain import Route, take_plain
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
-from rockdove.core.records import Device, Draft, Outcome, Tenant
+from rockdove.core.records import Device, Draft, DraftRun, Outcome, Tenant
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import ProtocolError, broken
@@ -68,6 +68,7 @@ class Session:
         "connected_ms",
         "credential_version",
         "device_name",
+        "in_runs",
         "kicked_ms",
         "login",
         "name",
@@ -102,6 +103,7 @@ class Session:
         self._looking = False
         self._looked_ms = NEVER  # when it last looked; only of interest where other nodes write to the store
         self._input_paused = False
+        self.in_runs = not node.store.shared  # whether texts in a row are stored together
         self.uncommitted = 0  # messages taken and not yet answered
         self._missing: tuple[int, int] | None = None  # by seqid, and until when (ms)
         self.user = 0
@@ -307,6 +309,11 @@ class Session:
             self.outbound.write(codec.response(draft.seqid, code=draft.refusal.code, reason=draft.refusal.reason))
         else:
             self.outbound.write(draft.sent() if len(drafts) == 1 else b"".join([draft.sent() for draft in drafts]))
+
+    def committed_run(self, run: DraftRun) -> None:
+        """Messages of this session are durable: answer."""
+        self.uncommitted -= len(run)
+        self.outbound.write(run.sent())
 
     def not_stored(self, draft: Draft) -> None:
         """A message of this session could not be stored."""

@@ -5,11 +5,11 @@ from typing import Any
 
 from rockdove.core.errors import OUR_FAULT, Refusal
 from rockdove.core.ports import View
-from rockdove.core.records import Batch, Change, Draft, Outcome
+from rockdove.core.records import Batch, Change, Draft, DraftRun, Outcome
 from rockdove.wire import im_pb2 as pb
 
 
-def permitted(draft: Draft, view: View, now_ms: int) -> bool:
+def permitted(draft: Draft | DraftRun, view: View, now_ms: int) -> bool:
     """Ask the draft's permit, if it has one; if it refuses, the draft is told."""
     if draft.permit is None:
         return True

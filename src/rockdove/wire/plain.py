@@ -40,8 +40,13 @@ def receiver(name: bytes, *, group: bool) -> bytes:
     return b"\x1a" + varint(len(name)) + name + (GROUP_MARK if group else b"") + _SEQID
 
 
-def receiver_bytes(data: bytes, at: int, size: int) -> int:
-    """How long `receiver` is in the frame of `size` bytes at `at`, if it is a plain text; no name holds a byte like its key."""
+def receiver_bytes(data: bytes, at: int) -> int:
+    """How long `receiver` is in the frame at `at`, if it is all here and a plain text; no name holds a byte like its key."""
+    size = data[at] + 1
+    if size > 128 and at + 1 < len(data):
+        size += (data[at + 1] << 7) - 127
+    if at + size > len(data):
+        return 0
     end = at + size - SEQID_BYTES
     first = max(at, end - LONGEST_RECEIVER)
     place = data.rfind(_TO, first, end) if end > at else -1
@@ -74,21 +79,55 @@ class TextScanner:
         self._receiver = receiver
         self._forms: dict[int, _Form | None] = {}  # by size of the frame, with its prefix
 
-    def scan(self, data: bytes, at: int, size: int) -> tuple[int, bytes, bytes] | None:
-        """(seqid, Message bytes, receiver), if the frame of `size` bytes at `at` sends a legal text and says nothing else.
+    def scan(self, data: bytes, at: int, longest: int) -> tuple[int, bytes, bytes, int] | None:
+        """(seqid, Message bytes, receiver, where it ends), if the frame at `at` sends a legal text and says nothing else.
 
-        Only where `receiver` is what the function of that name returns for a legal name.
+        Only where `receiver` is what the function of that name returns for a legal name. None, too, if the frame has, with
+        its prefix, more than `longest` bytes, or is not all here.
         """
-        form = self._forms.get(size)
-        if form is None and (form := self._learn(size)) is None:
+        size = data[at] + 1
+        if size > 128 and at + 1 < len(data):
+            size += (data[at + 1] << 7) - 127  # where the prefix is longer, the head will not be that of this size
+        stop = at + size
+        form = self._forms.get(size) or self._learn(size)
+        if form is None or stop > len(data) or size > longest:
             return None
         head, receiver, seqid = form.unpack_from(data, at)
         if head != form.head or not seqid:
             return None
-        message = data[at + form.message : at + size - SEQID_BYTES - 1]
-        if not message.isascii() and not _is_utf8(data[at + len(head) : at + size - SEQID_BYTES - self._receiver]):
+        message = data[at + form.message : stop - SEQID_BYTES - 1]
+        if not message.isascii() and not _is_utf8(data[at + len(head) : stop - SEQID_BYTES - self._receiver]):
             return None
-        return seqid, message, receiver
+        return seqid, message, receiver, stop
+
+    def scan_on(
+        self, data: bytes, at: int, limit: int, longest: int, receiver: bytes, seqids: list[int], bodies: list[bytes]
+    ) -> int:
+        """Add the seqids and Message bytes of texts as long as they go to that receiver, at most `limit`.
+
+        Returns where they end.
+        """
+        forms, end = self._forms, len(data)
+        for _ in range(limit):
+            if at >= end:
+                break
+            size = data[at] + 1
+            if size > 128 and at + 1 < end:
+                size += (data[at + 1] << 7) - 127
+            stop = at + size
+            form = forms.get(size) or self._learn(size)
+            if form is None or stop > end or size > longest:
+                break
+            head, to, seqid = form.unpack_from(data, at)
+            if head != form.head or to != receiver or not seqid:
+                break
+            message = data[at + form.message : stop - SEQID_BYTES - 1]
+            if not message.isascii() and not _is_utf8(data[at + len(head) : stop - SEQID_BYTES - self._receiver]):
+                break
+            seqids.append(seqid)
+            bodies.append(message)
+            at = stop
+        return at
 
     def _learn(self, size: int) -> _Form | None:
         if size not in self._forms:

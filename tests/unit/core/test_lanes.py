@@ -37,7 +37,9 @@ class Bench:
         self.network = Network()
         self.answered: list[int] = []
         self.lanes = Lanes(self.network, self.clock, MsgidSource(0, 0), self.journal)  # type: ignore[arg-type]
-        self.lanes.report_to(lambda drafts, _: self.answered.extend(draft.seqid for draft in drafts), _ignore, _ignore, _ignore)
+        self.lanes.report_to(
+            _ignore, lambda drafts, _: self.answered.extend(draft.seqid for draft in drafts), _ignore, _ignore, _ignore
+        )
 
     def send(self, user: int, seqid: int) -> None:
         self.lanes.of(user).send(Draft(1, single_conversation(user, 9), user, b"", 1, seqid, b"", None))

@@ -96,7 +96,7 @@ def test_a_session_puts_a_bounded_number_of_messages_into_one_batch_however_slow
     commit = world.store.commit
 
     def measured(batch: Batch, done: Callable[[Exception | None], None]) -> None:
-        sizes.append(len(batch.messages))
+        sizes.append(len(batch))
         commit(batch, done)
 
     world.store.commit = measured

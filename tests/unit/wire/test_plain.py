@@ -17,8 +17,10 @@ def scanned(frame: bytes, before: bytes = b"", after: bytes = b"") -> tuple[int,
     """What is found in the frame where it stands between others."""
     framed = codec.varint(len(frame)) + frame
     data = before + framed + after
-    at, size = len(before), len(framed)
-    return SCANNERS[receiver_bytes(data, at, size)].scan(data, at, size)
+    at = len(before)
+    found = SCANNERS[receiver_bytes(data, at)].scan(data, at, len(framed))
+    assert not found or found[3] == at + len(framed)
+    return found and found[:3]
 
 
 def agrees_with_protobuf(frame: bytes, before: bytes = b"", after: bytes = b"") -> bool:
@@ -113,6 +115,39 @@ def test_whatever_the_scanner_takes_protobuf_reads_in_the_same_way(frame: bytes,
 )
 def test_everything_else_is_left_to_protobuf(frame: bytes) -> None:
     assert not agrees_with_protobuf(frame)
+
+
+@given(u64.filter(bool), user_names, texts, st.integers(1, 400))
+def test_what_is_not_all_here_or_too_long_is_left(seqid: int, to: str, text: str, missing: int) -> None:
+    data = framed(send_frame(seqid, to, text))
+    scanner = SCANNERS[receiver_bytes(data, 0)]
+    assert scanner.scan(data[: max(len(data) - missing, 1)], 0, len(data)) is None
+    assert scanner.scan(data, 0, len(data) - 1) is None
+    assert receiver_bytes(data[: max(len(data) - missing, 1)], 0) == 0
+
+
+@given(
+    st.lists(st.tuples(u64.filter(bool), texts), min_size=1, max_size=6),
+    user_names,
+    chats,
+    st.one_of(st.sampled_from([b"", ack_frame(7), b"\x08\x01"]), st.builds(send_frame, u64, user_names, words)),
+    st.integers(0, 7),
+)
+def test_texts_to_one_receiver_are_read_on_as_each_is_read(
+    sends: list[tuple[int, str]], to: str, chat: pb.Chat, after: bytes, limit: int
+) -> None:
+    frames = [send_frame(seqid, to, text, chat=chat) for seqid, text in sends]
+    data = framed(*frames, *([after] if after else []))
+    seqids, bodies = list[int](), list[bytes]()
+    scanner, to_field = SCANNERS[receiver_bytes(data, 0)], receiver(to.encode(), group=chat == pb.GROUP_CHAT)
+    end = scanner.scan_on(data, 0, limit, len(data), to_field, seqids, bodies)
+    expected: list[tuple[int, bytes, bytes, int]] = []
+    at = 0
+    while len(expected) < limit and at < len(data) and (found := scanner.scan(data, at, len(data))) and found[2] == to_field:
+        expected.append(found)
+        at = found[3]
+    assert (end, seqids, bodies) == (at, [found[0] for found in expected], [found[1] for found in expected])
+    assert len(expected) >= min(limit, len(sends)) or any(len(text.encode()) > 16_000 for _, text in sends)
 
 
 def framed(*frames: bytes) -> bytes:

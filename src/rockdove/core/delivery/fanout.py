@@ -12,6 +12,7 @@ from rockdove.core.records import (
     Append,
     Change,
     Draft,
+    DraftRun,
     EndMember,
     HideMessages,
     PutGroup,
@@ -47,6 +48,10 @@ class Fanout:
             for draft in drafts:
                 self._ring.message(draft)
         self.push(run_of(drafts), drafts[0].group_version, now_ms)
+
+    def run(self, run: DraftRun, now_ms: int) -> None:
+        """Likewise, where there is no other node."""
+        self.push(Run(run.conversation, run.first_seq, run.msgids, run.records, run.sender, run.device), 0, now_ms)
 
     def remind(self, draft: Draft, now_ms: int) -> None:
         """A message was found to be stored, perhaps by a node that died before it told anybody: whoever lacks it reads it."""

@@ -47,6 +47,9 @@ from rockdove.core.records.conversation import (
     single_members,
     within,
 )
+from rockdove.core.records.draft_run import (
+    DraftRun,
+)
 from rockdove.core.records.group import (
     Group,
     GroupPolicy,
@@ -97,6 +100,7 @@ __all__ = [
     "Device",
     "DeviceState",
     "Draft",
+    "DraftRun",
     "DropJoinRequest",
     "Earlier",
     "Effect",

@@ -1,6 +1,6 @@
 """Changes, as data: a rule decides on them, the store carries them out."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,6 +8,7 @@ from rockdove.core.errors import Refusal
 from rockdove.core.msgid import MsgidSource
 from rockdove.core.records.contact import Contact
 from rockdove.core.records.conversation import OPEN
+from rockdove.core.records.draft_run import DraftRun
 from rockdove.core.records.group import Group, JoinRequest, Member
 from rockdove.core.records.message import Draft
 
@@ -161,13 +162,14 @@ class Change:
 
 
 class Batch:
-    """What one turn of the loop wants durable, in the order in which it was asked for."""
+    """What one turn of the loop wants durable: runs first, of each session at most one, then the rest as it was asked for."""
 
-    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "newcomers", "now_ms", "seen")
+    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "newcomers", "now_ms", "runs", "seen")
 
     def __init__(self, lane: int = 0) -> None:
         self.lane = lane  # from 0 to below Store.lanes
         self.msgids: MsgidSource | None = None  # where it was numbered from
+        self.runs: list[DraftRun] = []
         self.messages: list[Draft] = []
         self.changes: list[tuple[int, Change]] = []  # each after so many of the messages
         self.cursors: dict[tuple[int, int], int] = {}  # (device id, conversation) -> seq; never moves back
@@ -176,7 +178,11 @@ class Batch:
         self.now_ms = 0
 
     def __bool__(self) -> bool:
-        return bool(self.messages or self.changes) or self.marks
+        return bool(self.messages or self.runs or self.changes) or self.marks
+
+    def __len__(self) -> int:
+        """How many messages there are, those of changes not counted."""
+        return sum(map(len, self.runs), len(self.messages))
 
     @property
     def marks(self) -> bool:
@@ -186,6 +192,11 @@ class Batch:
     def number(self, msgids: MsgidSource) -> None:
         """Give msgids, in the order in which the log will hold the messages."""
         self.msgids = msgids
+        for run in self.runs:
+            run.msgids = list(msgids.run(len(run), self.now_ms))
+        self._number_steps(msgids)
+
+    def _number_steps(self, msgids: MsgidSource) -> None:
         for messages, change in self.steps():
             if messages:
                 for draft, msgid in zip(messages, msgids.run(len(messages), self.now_ms), strict=True):
@@ -196,10 +207,30 @@ class Batch:
                     change.draft.msgid = change.msgids[-1]
 
     @property
+    def devices(self) -> set[int]:
+        """Of whom it stores messages."""
+        drafts = [*self.messages, *(change.draft for _, change in self.changes if change.draft)]
+        return {draft.device for draft in drafts}.union(run.device for run in self.runs)
+
+    @property
     def first_msgid(self) -> int:
         """The lowest msgid that was given; OPEN if there is none."""
-        given = [draft.msgid for draft in self.messages[:1]] + [change.msgids[0] for _, change in self.changes if change.msgids]
-        return min(given, default=OPEN)
+        given = [draft.msgid for draft in self.messages[:1]] + [run.msgids[0] for run in self.runs[:1]]
+        return min(given + [change.msgids[0] for _, change in self.changes if change.msgids], default=OPEN)
+
+    def store_runs(self, store: Callable[[DraftRun], bool]) -> None:
+        """Have each run stored by `store`. Those that it turns down are unfolded, so that each message is looked at."""
+        if turned_down := [run for run in self.runs if not store(run)]:
+            self.unfold(turned_down)
+
+    def unfold(self, runs: Sequence[DraftRun]) -> None:
+        """Make messages of some of its runs: the first ones, and numbered after all other runs, which are stored before."""
+        drafts = [draft for run in runs for draft in run.drafts()]
+        self.runs = [run for run in self.runs if run not in runs]
+        self.messages[:0] = drafts
+        self.changes = [(index + len(drafts), change) for index, change in self.changes]
+        if self.msgids is not None:
+            self._number_steps(self.msgids)
 
     def begin_anew(self, after: int, now_ms: int) -> None:
         """For a store that rolled back and tries again: forget the outcomes, and number anew, above the msgid `after`."""

@@ -12,6 +12,7 @@ from rockdove.core.records import (
     Batch,
     Change,
     Draft,
+    DraftRun,
     DropJoinRequest,
     Effect,
     EndMember,
@@ -77,6 +78,7 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
         if self.shared and batch.msgids is not None:  # other nodes give msgids, too
             batch.begin_anew(self.last_msgid, batch.now_ms)
+        batch.store_runs(lambda run: self._store_run(run, batch.now_ms))
         for drafts, change in batch.steps():
             for draft in drafts:
                 self._store(draft, lambda draft: permitted(draft, self, batch.now_ms))
@@ -98,6 +100,17 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
         if self._append(draft, may) and draft.device in self._devices:
             device = self._devices[draft.device]
             device.last_seqid = max(device.last_seqid, draft.seqid)
+
+    def _store_run(self, run: DraftRun, now_ms: int) -> bool:
+        known = any((run.device, seqid) in self._requests for seqid in run.seqids)
+        if known or len(set(run.seqids)) < len(run) or not permitted(run, self, now_ms):
+            return False
+        log = self._logs.get(run.conversation)
+        run.place(log.last_seq + 1 if log else 1)
+        for draft, msgid in zip(run.drafts(), run.msgids, strict=True):
+            draft.msgid = msgid
+            self._store(draft, lambda _: True)
+        return True
 
     def _note_version(self, draft: Draft) -> None:
         if self.shared and draft.conversation in self._groups:

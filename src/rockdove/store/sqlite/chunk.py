@@ -6,11 +6,12 @@ short, and never hold messages of two commits.
 
 from bisect import bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
+from operator import add
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from rockdove.core.records import Stored
+from rockdove.core.records import DraftRun, Stored
 
 CHUNK_BYTES: Final = 4_000  # one page, less what SQLite needs of it
 
@@ -41,6 +42,16 @@ def chunks(packed: Sequence[bytes]) -> list[tuple[int, bytes]]:
         rows.append((int.from_bytes(packed[start][:MSGID_BYTES], "little"), b"".join(packed[start:stop])))
         start, end = stop, ends[stop - 1]
     return rows
+
+
+def packed_run(run: DraftRun, digests: Sequence[int]) -> Iterator[bytes]:
+    """The entries of messages in a row that have their places."""
+    records = run.records
+    seqs = range(run.first_seq, run.first_seq + len(records))
+    conversations, senders, devices = repeat(run.conversation), repeat(run.sender), repeat(run.device)
+    lengths = map(len, records)
+    heads = map(HEADER.pack, run.msgids, conversations, seqs, senders, devices, run.seqids, digests, lengths)
+    return map(add, heads, records)
 
 
 def pack(entry: Entry) -> bytes:

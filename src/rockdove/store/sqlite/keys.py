@@ -31,11 +31,18 @@ class Keys:
         self.seqs.append(seq)
         self.digests.append(digest)
 
-    def take_back(self) -> None:
-        """Undo the newest `add`."""
+    def extend(self, seqids: list[int], msgids: list[int], seqs: list[int], digests: list[int]) -> None:
+        """Append keys that are not there; the columns are of one length."""
+        self.seqids.fromlist(seqids)
+        self.msgids.fromlist(msgids)
+        self.seqs.fromlist(seqs)
+        self.digests.fromlist(digests)
+
+    def take_back(self, count: int) -> None:
+        """Undo the newest `add`, or an `extend` by so many."""
         self._indexes = None
         for column in (self.seqids, self.msgids, self.seqs, self.digests):
-            column.pop()
+            del column[-count:]
 
     def find(self, seqid: int) -> Request | None:
         """What was stored under this seqid, if anything was."""

@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from operator import lt
 from typing import Final
 
-from rockdove.core.records import GROUPS_END, Draft, Outcome, Stored, counts, digest_of, single_members
-from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, rewritten, select, without
+from rockdove.core.records import GROUPS_END, Draft, DraftRun, Outcome, Stored, counts, digest_of, single_members
+from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, packed_run, rewritten, select, without
 from rockdove.store.sqlite.database import begin
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
@@ -27,7 +29,8 @@ class Log:
         self._tail = Tail()
         self._settling: Settling | None = None
         self._heads: dict[int, int] = {}  # last seq by conversation: of all in a tail, and others looked up
-        self.added: list[Draft] = []  # by the transaction
+        self._added: list[Draft] = []  # by the transaction
+        self._added_runs: list[DraftRun] = []  # by the transaction, before those
         self._uncounted: list[tuple[Run, int, int]] = []  # by the transaction: run, seq, its sender before
         self._packed: list[bytes] = []  # the entries that the table lacks yet
         self.requests = Requests(connection)
@@ -50,8 +53,36 @@ class Log:
 
     def begin(self) -> None:
         """A transaction begins."""
-        self.added = []
+        self._added, self._added_runs = [], []
         self._uncounted = []
+
+    @property
+    def added(self) -> int:
+        """How many messages the transaction has added."""
+        return sum(map(len, self._added_runs), len(self._added))
+
+    def append_run(self, run: DraftRun, may: Callable[[DraftRun], bool]) -> bool:
+        """Give messages in a row their places; False, and nothing is changed, if one of them may be a retry, or `may` says no.
+
+        `may` is asked about those that have a permit. Before any `append` of the transaction.
+        """
+        device, seqids, requests, tails = run.device, run.seqids, self.requests, self.tails
+        free = requests.known.get(device) or requests.free(device, tails)
+        if not (free.above < seqids[0] and seqids[-1] < free.below and all(map(lt, seqids, islice(seqids, 1, None)))):
+            return False
+        if run.permit is not None and not may(run):
+            return False
+        head = self._heads.get(run.conversation)
+        if head is None:
+            head = self._open(run)
+        free.above = seqids[-1]
+        self._heads[run.conversation] = head + len(seqids)
+        run.place(head + 1)
+        digests = run.digests
+        self._tail.add_run(run, digests)
+        self._added_runs.append(run)
+        self._packed += packed_run(run, digests)
+        return True
 
     def append(self, drafts: Sequence[Draft], may: Callable[[Draft], bool], *, ask: bool = False) -> None:
         """Give each draft its place, unless it is a retry or a conflict, or `may`, which may append others first, says no.
@@ -59,7 +90,7 @@ class Log:
         `may` is asked about those that have a permit, and about all with `ask`. Begins the transaction if it looks at tables.
         """
         heads, tail, tails, requests = self._heads, self._tail, self.tails, self.requests
-        known, added, packed, header = requests.known, self.added, self._packed, HEADER.pack
+        known, added, packed, header = requests.known, self._added, self._packed, HEADER.pack
         for draft in drafts:
             device, seqid, digest = draft.device, draft.seqid, digest_of(draft.body)
             if seqid:
@@ -132,20 +163,23 @@ class Log:
                 (block.block(0, len(block.msgids)), conversation, block.first),
             )
 
-    def take_back(self, drafts: Sequence[Draft]) -> None:
-        """The transaction was rolled back, perhaps in the middle of an `append`. `drafts`: all that had a seqid."""
+    def take_back(self, devices: Iterable[int]) -> None:
+        """The transaction was rolled back, perhaps in the middle of an `append`. `devices`: whose keys it may have claimed."""
         self._packed.clear()
-        for run, seq, sender in reversed(self._uncounted):
-            run.recount(seq, sender)
-        for draft in reversed(self.added):
-            self._tail.take_back(draft.conversation, draft.device, draft.seqid)
+        for tail_run, seq, sender in reversed(self._uncounted):
+            tail_run.recount(seq, sender)
+        for draft in reversed(self._added):
+            self._tail.take_back(draft.conversation, draft.device, keys=draft.seqid > 0)
             self._heads[draft.conversation] -= 1
-        for draft in self.added:
-            if not self._runs(draft.conversation):
-                self._heads.pop(draft.conversation, None)  # its row may have been rolled back, too
-        self.requests.release(draft.device for draft in drafts)
+        for run in reversed(self._added_runs):
+            self._tail.take_back(run.conversation, run.device, keys=len(run), messages=len(run))
+            self._heads[run.conversation] -= len(run)
+        for conversation in {*(draft.conversation for draft in self._added), *(run.conversation for run in self._added_runs)}:
+            if not self._runs(conversation):
+                self._heads.pop(conversation, None)  # its row may have been rolled back, too
+        self.requests.release(devices)
 
-    def _open(self, draft: Draft) -> int:
+    def _open(self, draft: Draft | DraftRun) -> int:
         begin(self._connection)
         conversation = draft.conversation
         head = self._settled_head(conversation)
@@ -168,9 +202,9 @@ class Log:
 
     def committed(self) -> None:
         """What the transaction added is durable."""
-        if self.added:
-            self.last_msgid = self.added[-1].msgid
-            self._tail.grow(len(self.added), self.last_msgid)
+        if added := self.added:
+            self.last_msgid = self._added[-1].msgid if self._added else self._added_runs[-1].msgids[-1]
+            self._tail.grow(added, self.last_msgid)
             self.seal()
 
     def seal(self, *, now: bool = False) -> None:

@@ -12,6 +12,7 @@ from rockdove.core.records import (
     Batch,
     Change,
     Draft,
+    DraftRun,
     DropJoinRequest,
     Earlier,
     Effect,
@@ -88,21 +89,27 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
 
     def commit(self, batch: Batch, done: Callable[[Exception | None], None]) -> None:
         log = self._log
+
+        def may(draft: Draft | DraftRun) -> bool:
+            begin(self._connection)
+            return permitted(draft, self, batch.now_ms) or _refused(draft.refusal)
+
         log.begin()
         self._rewritten = []
         try:
             with transaction(self._connection, at_once=False):
+                batch.store_runs(lambda run: log.append_run(run, may))
                 for drafts, change in batch.steps():
-                    self._store(drafts, batch.now_ms)
+                    log.append(drafts, may)
                     if change is not None:
                         self._change(change, batch.now_ms)
                 if batch.marks or log.is_settling:
                     begin(self._connection)
                 log.flush()
                 self._write_marks(batch)
-                slice_ = log.settle(max(SETTLE_MIN, 2 * len(log.added)))
+                slice_ = log.settle(max(SETTLE_MIN, 2 * log.added))
         except (StoreUnavailable, StoreFailed) as error:
-            log.take_back([*batch.messages, *(change.draft for _, change in batch.changes if change.draft)])
+            log.take_back(batch.devices)
             self._forget_groups()
             self._forget_contacts()
             done(error)
@@ -112,13 +119,6 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         log.committed()
         self._search.rewritten(self._rewritten)
         done(None)
-
-    def _store(self, drafts: Sequence[Draft], now_ms: int) -> None:
-        def may(draft: Draft) -> bool:
-            begin(self._connection)
-            return permitted(draft, self, now_ms) or _refused(draft.refusal)
-
-        self._log.append(drafts, may)
 
     def _change(self, change: Change, now_ms: int) -> None:
         begin(self._connection)

@@ -8,6 +8,7 @@ from array import array
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from rockdove.core.records import DraftRun
 from rockdove.store.sqlite.keys import Keys
 
 SEAL_AT: Final = 65_536  # messages; more would sort better, and take longer to read again at the start
@@ -88,15 +89,27 @@ class Tail:
                 keys = self.keys[device] = Keys()
             keys.add(seqid, msgid, seq, digest)
 
-    def take_back(self, conversation: int, device: int, seqid: int) -> None:
-        """Undo the newest `add`: its commit failed."""
+    def add_run(self, messages: DraftRun, digests: list[int]) -> None:
+        """Append messages in a row that have their places; see `grow`."""
+        conversation, first, device = messages.conversation, messages.first_seq, messages.device
+        run = self.runs.get(conversation)
+        if run is None:
+            run = self.runs[conversation] = Run(first)
+        run.msgids.fromlist(messages.msgids)
+        run.senders.fromlist([messages.sender] * len(messages))
+        keys = self.keys.get(device)
+        if keys is None:
+            keys = self.keys[device] = Keys()
+        keys.extend(messages.seqids, messages.msgids, list(range(first, first + len(messages))), digests)
+
+    def take_back(self, conversation: int, device: int, keys: int, messages: int = 1) -> None:
+        """Undo the newest `add`, or an `add_run` of so many: its commit failed. `keys` of them had a seqid."""
         run = self.runs[conversation]
-        run.msgids.pop()
-        run.senders.pop()
+        del run.msgids[-messages:], run.senders[-messages:]
         if not run.msgids:
             del self.runs[conversation]
-        if seqid:
-            self.keys[device].take_back()
+        if keys:
+            self.keys[device].take_back(keys)
 
     def grow(self, messages: int, last_msgid: int) -> None:
         """So many were added, up to this one, and are durable."""
