@@ -16,7 +16,6 @@ from rockdove.core.delivery.run import Run
 from rockdove.core.delivery.window import Stream, Window
 from rockdove.core.dispatch import Dispatch
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.holding import Holding
 from rockdove.core.neighbours import Neighbours
 from rockdove.core.records import OPEN, Batch, Change, Draft, Member
 from rockdove.core.registry import Registry
@@ -293,11 +292,6 @@ async def older_session_on_another_node_is_not_ended(*_: object) -> None:
 @replaces(NodeStore, "give_back")
 async def login_that_came_late_keeps_its_number(*_: object) -> None:
     pass
-
-
-@replaces(Holding, "is_lost")
-async def number_that_nobody_holds_is_a_newer_login(*_: object) -> bool:
-    return True
 
 
 @replaces(Session, "_look_while_due")
