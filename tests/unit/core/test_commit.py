@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from rockdove.core.commit import CURSOR_DELAY_MS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
+from rockdove.core.commit import CURSOR_DELAY_MS, CURSORS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
@@ -21,6 +21,8 @@ CONVERSATION = single_conversation(1, 2)
 
 class Disk:
     """A store that does what it is told, when it is told to."""
+
+    shared = False
 
     def __init__(self) -> None:
         self.batches: list[Batch] = []
@@ -263,6 +265,80 @@ def test_cursors_that_could_not_be_written_are_written_later_as_they_are_then(be
     bench.clock.advance(RETRY_DELAY_MS)
     assert bench.happened == ["acked 2"]
     assert bench.disk.batches[-1].cursors == {(7, CONVERSATION): 2}
+
+
+def many_acks(bench: Bench) -> None:
+    for device in range(2 * CURSORS + 1):
+        bench.commit.move_cursor(stream(1, device))
+
+
+def cursors_of(bench: Bench) -> list[int]:
+    return [len(batch.cursors) for batch in bench.disk.batches]
+
+
+def test_many_cursors_are_written_in_several_turns_and_messages_go_in_between(bench: Bench) -> None:
+    many_acks(bench)
+    bench.commit.on_acked = lambda stream: bench.send(stream.device) if stream.device < 3 else None
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert cursors_of(bench) == [CURSORS, CURSORS, 1]
+    assert bench.seqids() == [[], [0, 1, 2], []]
+    devices = [device for batch in bench.disk.batches for device, _ in batch.cursors]
+    assert devices == list(range(2 * CURSORS + 1))
+
+
+def test_cursors_that_move_while_others_are_written_wait_for_their_own_time(bench: Bench) -> None:
+    many_acks(bench)
+    late = stream(2, 1_000)
+    bench.commit.on_acked = lambda moved: bench.commit.move_cursor(late) if moved.device == 0 else None
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert cursors_of(bench) == [CURSORS, CURSORS, 1]
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert bench.disk.batches[-1].cursors == {(1_000, CONVERSATION): 2}
+
+
+def test_a_large_batch_takes_as_many_cursors_as_messages_along(bench: Bench) -> None:
+    many_acks(bench)
+    bench.clock.advance(CURSOR_DELAY_MS - 1)
+    bench.disk.at_once = False
+    bench.send(0)
+    bench.clock.settle()
+    bench.send(*range(2 * CURSORS))
+    bench.clock.advance(1)
+    bench.disk.finish()
+    bench.disk.at_once = True
+    bench.clock.settle()
+    assert cursors_of(bench) == [0, 2 * CURSORS, 1]
+
+
+@pytest.mark.parametrize("now", ["then", "write_cursors", "shared"])
+def test_all_cursors_are_written_at_once_where_somebody_waits_and_in_a_shared_store(bench: Bench, now: str) -> None:
+    many_acks(bench)
+    if now == "then":
+        bench.then("then")
+    elif now == "write_cursors":
+        bench.commit.write_cursors()
+    else:
+        bench.disk.shared = True
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert cursors_of(bench) == [2 * CURSORS + 1]
+
+
+def test_somebody_who_comes_while_many_are_written_waits_for_one_turn(bench: Bench) -> None:
+    many_acks(bench)
+    bench.commit.on_acked = lambda stream: bench.then("then") if stream.device == 0 else None
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert cursors_of(bench) == [CURSORS, CURSORS + 1]
+    assert bench.happened == ["then OK"]
+
+
+def test_many_cursors_that_could_not_be_written_are_tried_again_later_and_not_at_once(bench: Bench) -> None:
+    many_acks(bench)
+    bench.disk.at_once = StoreUnavailable("full")
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert cursors_of(bench) == [CURSORS]
+    bench.disk.at_once = True
+    bench.clock.advance(RETRY_DELAY_MS)
+    assert sum(cursors_of(bench)[1:]) == 2 * CURSORS + 1
 
 
 def test_signs_of_life_wait_for_company(bench: Bench) -> None:
