@@ -81,6 +81,7 @@ class _Server:
         self._max_connections = config.max_connections or _open_files_limit() - RESERVED_FILES
 
     async def serve(self) -> int:
+        gc.set_threshold(*GARBAGE_THRESHOLDS)
         async with AsyncExitStack() as stack:
             storage = await stack.enter_async_context(open_storage(self._config))
             auth = TokenAuth(await storage.accounts.signing_key(), self._config.resume_token_days)
@@ -110,7 +111,6 @@ class _Server:
             http = await self._listen(node, pulse)
             node.start()
             gc.freeze()
-            gc.set_threshold(*GARBAGE_THRESHOLDS)
             self._obstacle = ""
             self._log.info("ready", build=build(), store=storage.place, max_connections=self._max_connections)
             await self._stop.wait()

@@ -2,6 +2,7 @@
 
 from asyncio import run
 from contextlib import closing
+from itertools import cycle
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,24 @@ def test_group_message_writes_one_row_and_reads_none(tmp_path: Path, size: int) 
             assert draft.seq == seqid
         assert connection.total_changes - written == 1
         assert [statement.split()[0] for statement in statements] == ["BEGIN", "INSERT", "COMMIT"]
+
+
+def test_the_log_is_settled_before_as_much_is_unsettled_again(tmp_path: Path) -> None:
+    seal_at, batch_size = 64, 16
+    with closing(open_database(tmp_path)) as connection:
+        accounts = SqliteAccounts(connection)
+        assert not run(accounts.add_users(1, [(f"user{number}", "") for number in range(100)], 0))
+        sender, *others = run(accounts.users(1, "", 100))
+        store = SqliteStore(connection, seal_at)
+        device = run(store.open_device(sender.id, "", "test", 0)).id
+        receivers, unsettled = cycle(others), 0  # hardly two messages of a tail share a row
+        for first in range(1, 200 * batch_size, batch_size):
+            batch = Batch()
+            for seqid in range(first, first + batch_size):
+                batch.messages.append(draft_of(sender, device, seqid, next(receivers), "hello", seqid * 1024))
+            assert commit(store, batch) is None
+            unsettled = max(unsettled, sum(tail.size for tail in store._log.tails))
+    assert seal_at < unsettled <= 2 * seal_at + batch_size
 
 
 def test_new_devices_of_a_turn_share_a_transaction(tmp_path: Path) -> None:

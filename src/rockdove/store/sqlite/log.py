@@ -7,7 +7,7 @@ from operator import lt
 from typing import Final
 
 from rockdove.core.records import GROUPS_END, Draft, DraftRun, Outcome, Stored, counts, digest_of, single_members
-from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, entries, find, packed_run, rewritten, select, without
+from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, find, packed_run, rewritten, select, without
 from rockdove.store.sqlite.database import begin
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
@@ -15,6 +15,7 @@ from rockdove.wire import im_pb2 as pb
 
 HEADS: Final = 500_000  # conversations whose last seq is remembered
 TYPE_KEY: Final = 8  # first byte of a record whose type is not TXT
+TEXT_KEY: Final = 0x12  # of one whose type is TXT and whose content was not removed: the key of the content
 NO_BOUND: Final = 1 << 62
 INSERT: Final = "INSERT INTO log VALUES (?, ?)"
 
@@ -36,13 +37,25 @@ class Log:
         self.requests = Requests(connection)
         row = connection.execute("SELECT value FROM setting WHERE name = 'settled'").fetchone()
         self.last_msgid = int(row[0]) if row else 0
-        for _, data in connection.execute("SELECT * FROM log WHERE first_msgid > ? ORDER BY first_msgid", (self.last_msgid,)):
-            for entry in entries(data):
-                sender = 0 if never_unread(entry.record) else entry.sender
-                self._tail.add(entry.conversation, entry.seq, entry.msgid, sender, entry.device, entry.seqid, entry.digest)
-                self._tail.grow(1, entry.msgid)
-                self._heads[entry.conversation] = entry.seq
-                self.last_msgid = entry.msgid
+        query = "SELECT entries FROM log WHERE first_msgid > ? ORDER BY first_msgid"
+        for (data,) in connection.execute(query, (self.last_msgid,)):
+            self._read_again(data)
+
+    def _read_again(self, data: bytes) -> None:
+        """A chunk that is to be settled yet."""
+        heads, add, unpack, size = self._heads, self._tail.add, HEADER.unpack_from, HEADER.size
+        at = count = msgid = 0
+        while at < len(data):
+            msgid, conversation, seq, sender, device, seqid, digest, length = unpack(data, at)
+            at += size
+            if data[at] != TEXT_KEY and never_unread(data[at : at + length]):
+                sender = 0
+            add(conversation, seq, msgid, sender, device, seqid, digest)
+            heads[conversation] = seq
+            at += length
+            count += 1
+        self._tail.grow(count, msgid)
+        self.last_msgid = msgid
 
     @property
     def tails(self) -> Sequence[Tail]:

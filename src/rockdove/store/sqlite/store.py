@@ -43,7 +43,8 @@ from rockdove.store.sqlite.retention import Retention
 from rockdove.store.sqlite.search import Rewritten, SqliteSearch
 from rockdove.store.sqlite.tail import SEAL_AT
 
-SETTLE_MIN = 64  # messages settled with a commit, at least; else twice what it adds
+SETTLE_MIN = 16  # places and keys settled with a commit, at least
+SETTLE_PER_MESSAGE = 2.5  # likewise; each message is one of both, so that a tail is settled before the next one is full
 
 
 class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
@@ -107,7 +108,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
                     begin(self._connection)
                 log.flush()
                 self._write_marks(batch)
-                slice_ = log.settle(max(SETTLE_MIN, 2 * log.added))
+                slice_ = log.settle(max(SETTLE_MIN, int(SETTLE_PER_MESSAGE * log.added)))
         except (StoreUnavailable, StoreFailed) as error:
             log.take_back(batch.devices)
             self._forget_groups()

