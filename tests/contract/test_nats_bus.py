@@ -189,7 +189,8 @@ def test_a_frozen_server_blocks_nobody_and_what_waits_for_it_is_bounded(start_na
             await until(lambda: node.gaps > 0)
             other.bus.ring("user.199", b"x")
             await other.told(node)
-            assert node.heard == [("user.199", b"x")]
+            # What the frozen server had taken in before may come late.
+            assert [ring for ring in node.heard if ring[0] != "user.1"] == [("user.199", b"x")]
 
     play(scenario())
 
