@@ -1,9 +1,11 @@
 """TCP and TLS connections to sessions and back."""
 
 import asyncio
+import os
 import socket
 import ssl
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, cast
 
 from rockdove.core.node import Node
@@ -14,6 +16,7 @@ from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import LOGIN_MS
 
 BACKLOG: Final = 4096  # connections that the kernel holds while we are busy
+ACCEPTED_AT_ONCE: Final = 16  # connections in one turn: the loop takes one from each descriptor that listens
 UNSENT_BYTES: Final = 64 * 1024  # beyond this the client counts as not reading
 DEAD_PEER_MS: Final = 30_000  # data that nobody confirms for this long: the connection is gone (TCP_USER_TIMEOUT)
 
@@ -25,7 +28,7 @@ class Listener:
         """`admit` says whether there is room for one more connection; those from `balancers` begin with a PROXY header."""
         self._node = node
         self._admit = admit
-        self._server: asyncio.Server | ProxiedServer | None = None
+        self._servers: list[asyncio.Server | ProxiedServer] = []
         self._proxied = ProxiedServer(balancers, admit, self._accept, node.log) if balancers else None
         self.connections: set[Connection] = set()
         self.refused = 0  # for want of room, since the start
@@ -44,21 +47,29 @@ class Listener:
         """Listen; returns the port, which matters when port 0 was asked for. Raises OSError."""
         handshake_seconds = LOGIN_MS / 1000 if tls else None  # else a minute, in which nobody counts the connection
         if self._proxied:
-            self._server = self._proxied
+            self._servers.append(self._proxied)
             await self._proxied.start(host, port, tls, BACKLOG, LOGIN_MS / 1000)
         else:
-            self._server = await asyncio.get_running_loop().create_server(
-                self._accept, host, port, ssl=tls, backlog=BACKLOG, ssl_handshake_timeout=handshake_seconds
+            serve = partial(
+                asyncio.get_running_loop().create_server,
+                self._accept,
+                ssl=tls,
+                backlog=BACKLOG,
+                ssl_handshake_timeout=handshake_seconds,
             )
-        for listening in self._server.sockets:  # connections inherit it
+            self._servers.append(await serve(host, port))
+            for listening in list(self._servers[0].sockets):
+                for _ in range(ACCEPTED_AT_ONCE - 1):
+                    self._servers.append(await serve(sock=socket.socket(fileno=os.dup(listening.fileno()))))
+        for listening in self._servers[0].sockets:  # connections inherit it
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, DEAD_PEER_MS)
-        return int(self._server.sockets[0].getsockname()[1])
+        return int(self._servers[0].sockets[0].getsockname()[1])
 
     def stop(self) -> None:
         """Accept no more. Connections go on."""
-        if self._server is not None:
-            self._server.close()
+        for server in self._servers:
+            server.close()
 
     def _accept(self, client: str = "") -> "Connection":
         full = not self._admit()
