@@ -51,7 +51,7 @@ def run(config: Config) -> int:
     """
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(_Server(config, structlog.get_logger("rockdove")).serve())
+            return runner.run(_Server(config, structlog.get_logger("rockdove").bind()).serve())
     except sqlite3.DatabaseError as error:
         raise StartError(
             f"the database in {config.data} cannot be read: {error}; look at the disk, or restore a backup"
@@ -170,8 +170,10 @@ class _Server:
         self._log.info("listening", transport=transport, host=address.host, port=port)
 
     def _has_room(self) -> bool:
-        arriving = sum(listener.arriving for listener in self._listeners.values())
-        return self._connections() + arriving < self._max_connections
+        here = 0
+        for listener in self._listeners.values():
+            here += len(listener.connections) + listener.arriving
+        return here < self._max_connections
 
     def _connections(self) -> int:
         return sum(len(listener.connections) for listener in self._listeners.values())

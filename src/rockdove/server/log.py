@@ -23,13 +23,11 @@ def configure_log(form: Literal["auto", "json", "console"], level: str) -> None:
     ]
     structlog.configure(
         processors=[
-            structlog.stdlib.filter_by_level,
             *shared,
-            structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        wrapper_class=structlog.make_filtering_bound_logger(level),  # what is below the level costs nothing
         cache_logger_on_first_use=True,
     )
     # Tracebacks without the values of variables: they may hold a password or a message.
