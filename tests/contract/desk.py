@@ -38,6 +38,12 @@ class Desk:
         """The id of the writer's device."""
         return run(self.store.open_device(self.writer.id, name, "test", START_MS)).id
 
+    def kicked_ms(self, name: str) -> int:
+        """When the writer's device of that name was kicked, as a login is told."""
+        caller = run(self.store.caller(self.writer.tenant, self.writer.name, name))
+        assert caller is not None
+        return caller.kicked_ms
+
     def unread(self) -> int:
         """Of the reader."""
         (summary,) = run(self.store.summaries(self.reader.id, 0, None, EVERYTHING))

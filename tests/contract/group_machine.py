@@ -357,7 +357,11 @@ class GroupMachine(RuleBasedStateMachine):
         assert [(state.id, state.name) for state in await store.devices(user)] == [(d.id, d.name) for d in mine]
         for device in mine:
             await self._compare_device(device, mine)
-            assert await store.kicked_ms(user, device.name) == device.kicked_ms
+            caller = await store.caller(self.tenant, model.names[user], device.name)
+            assert caller is not None
+            assert (caller.user.id, caller.device) == (user, await store.device(user, device.name))
+            assert caller.kicked_ms == device.kicked_ms
+            assert caller.has_conversations or not (model.groups_of(user) or model.owed(device))
 
     async def _compare_device(self, device: Installation, siblings: list[Installation]) -> None:
         store, model, user = self.store, self.model, device.user

@@ -195,7 +195,7 @@ def test_a_new_password_voids_older_credentials(accounts: Accounts) -> None:
 def test_disabling_keeps_the_password_and_the_credentials(accounts: Accounts) -> None:
     alice = add_user(accounts, "alice")
     run(accounts.set_user(alice.id, state=UserState.DISABLED))
-    assert run(accounts.user_by_id(alice.id)) == replace(alice, state=UserState.DISABLED)
+    assert run(accounts.user_by_id(alice.id)) == alice._replace(state=UserState.DISABLED)
     run(accounts.set_user(alice.id, state=UserState.ACTIVE))
     assert run(accounts.user_by_id(alice.id)) == alice
 

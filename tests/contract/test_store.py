@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import NO_RETENTION, Batch, Draft, Outcome, Position
+from rockdove.core.records import NO_RETENTION, Batch, Caller, Draft, Outcome, Position
 from rockdove.wire import im_pb2 as pb
 from tests.contract.backends import AT_COMMIT, TENANTS, Backend
 from tests.contract.conftest import MakeBackend
@@ -205,6 +205,20 @@ def test_device_is_told_its_highest_seqid(desk: Desk) -> None:
         desk.backend.restart(clean=clean)
         device = run(desk.store.open_device(desk.writer.id, "phone", "test", START_MS))
         assert (device.id, device.last_seqid) == (desk.phone, MAX_SEQID)
+
+
+def test_a_login_is_told_all_it_asks_for(desk: Desk) -> None:
+    writer, reader = desk.writer, desk.reader
+    assert run(desk.store.caller(writer.tenant, "nobody", "phone")) is None
+    assert run(desk.store.caller(writer.tenant + 1, writer.name, "phone")) is None
+    desk.send(7)
+    for clean in (True, False):
+        desk.backend.restart(clean=clean)
+        device = run(desk.store.device(writer.id, "phone"))
+        assert device is not None
+        assert device.last_seqid == 7
+        assert run(desk.store.caller(writer.tenant, writer.name, "phone")) == Caller(writer, device, "test", True)
+        assert run(desk.store.caller(reader.tenant, reader.name, "")) == Caller(reader, None, "", True)
 
 
 # ---------------------------------------------------------------- when nothing can be stored (protocol §4 UNAVAILABLE)

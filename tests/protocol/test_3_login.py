@@ -13,7 +13,7 @@ from tests.protocol.client import PASSWORD, Client, frame_at
 from tests.protocol.storage import on_one_node
 from tests.protocol.virtual import Gate, VirtualWorld, socket_of
 from tests.protocol.world import OTHER_TENANT, World, change_tenant, change_user, live, password_hash, tenant_of
-from tests.raw import framed, sending, text_message, text_of
+from tests.raw import acknowledging, framed, sending, text_message, text_of
 
 DAY_MS = 86_400_000
 
@@ -347,6 +347,44 @@ def test_who_hangs_up_while_waiting_frees_the_place(make_virtual: Callable[..., 
     assert idle(virtual)
 
 
+def test_what_a_connection_left_behind_is_stored_before_the_next_one_is_let_in(virtual: VirtualWorld) -> None:
+    """It is lost in the turn in which its last message and its last ack come, and in which the device is back."""
+    alice, bob = virtual.connect(), live(virtual, "bob")
+    token = alice.login("alice", device="phone").resume_token
+    pushed = bob.say("alice", "hello").msgid
+    assert [message.msgid for message in alice.settle().messages()] == [pushed]
+    alice.write(acknowledging(pushed), sending(77, text_message("bob", "last words")))
+    alice.pipe.hang_up()
+    again = virtual.connect()
+    connect = pb.Connect(org="default", appkey="default", user="alice", token=token, device="phone")
+    again.write(pb.Command(connect=connect))
+    again.settle()
+    assert again.take("conack").last_seqid == 77
+    assert again.everything() == []
+
+
+@on_one_node
+def test_a_login_with_a_token_looks_into_the_store_once(virtual: VirtualWorld) -> None:
+    alice = virtual.connect()
+    token = alice.login("alice", device="phone").resume_token
+    alice.pipe.hang_up()
+    looks = []
+    lookup = virtual.store.caller
+
+    async def noted(*arguments: Any) -> Any:
+        looks.append(arguments)
+        return await lookup(*arguments)
+
+    async def broken(*_: object) -> None:
+        raise OSError("what a login needs not")
+
+    virtual.store.caller = noted
+    for name in ("open_device", "device", "owed", "groups_of", "position"):
+        setattr(virtual.store, name, broken)
+    assert virtual.connect().login("alice", token, device="phone").code == pb.OK
+    assert looks == [(1, "alice", "phone")]
+
+
 def test_however_a_login_ends_the_next_has_its_turn(make_virtual: Callable[..., VirtualWorld]) -> None:
     virtual = make_virtual(logins_at_once=1)
 
@@ -365,9 +403,9 @@ def test_however_a_login_ends_the_next_has_its_turn(make_virtual: Callable[..., 
     virtual.store.open_device = broken
     ended_with(knock(virtual, "alice"), pb.SERVER_SHUTDOWN)
     del virtual.store.open_device
-    lookup, virtual.accounts.user = virtual.accounts.user, broken
+    virtual.store.caller = broken
     ended_with(knock(virtual, "alice"), pb.SERVER_SHUTDOWN)
-    virtual.accounts.user = lookup
+    del virtual.store.caller
     assert len(virtual.journal.faults) == 2
     virtual.journal.faults.clear()
     assert answered(knock(virtual, "bob")) == pb.OK

@@ -114,18 +114,18 @@ class Connection(asyncio.Protocol):
                 seqid, body, receiver, _ = text
                 self._relay.pass_on(self, seqid, body, receiver[2:-1])  # the name, and the mark of a group
             else:
-                self._other(codec.decode(frame))
+                self._other(*codec.decode(frame))
 
-    def _other(self, command: pb.Command) -> None:
-        if command.HasField("connect"):
+    def _other(self, command: pb.Command, kind: str) -> None:
+        if kind == "connect":
             self.name = command.connect.user.encode()
             self.field = codec.sender_field(command.connect.user)
             self._relay.devices[self.name] = self
             welcome = pb.ConAck(heartbeat_seconds=30, window=256, resume_token="floor")
             self._relay.write(self, codec.frame(pb.Command(version=1, conack=welcome)))
-        elif command.HasField("ping"):
+        elif kind == "ping":
             self._relay.write(self, codec.frame(pb.Command(version=1, pong=pb.Pong())))
-        elif command.HasField("request"):
+        elif kind == "request":
             if command.request.type == pb.GROUP:
                 self._relay.gather(self, pb.Group.FromString(command.request.payload))
             self._relay.write(self, codec.response(command.request.seqid))

@@ -69,6 +69,11 @@ class GroupCommit:
         """Whether a batch is with the store."""
         return self._committing is not None and self._news is None
 
+    @property
+    def collects(self) -> bool:
+        """Whether something waits for its commit."""
+        return bool(self._batch or self._acked)
+
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
         self._failed = True

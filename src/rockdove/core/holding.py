@@ -5,7 +5,6 @@ or the store carried it out when nobody waited for it any more. Such a login tak
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core import news_pb2 as news
@@ -62,7 +61,7 @@ class Holding:
         if settled is None or (settled.login != login and await self.is_lost(session, settled, login)):
             session.end(pb.REPLACED, REPLACED)
             return None
-        return replace(settled, login=login)
+        return settled._replace(login=login)
 
     async def _give_back(self, session: "Session", login: int, before: int) -> None:
         user, name, number = session.user, session.device_name, self._neighbours.number

@@ -8,7 +8,7 @@ from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, invalid
 from rockdove.core.ports import Accounts, Auth, Scheduler, Store
 from rockdove.core.quota import FailedLogins
-from rockdove.core.records import Tenant, User, UserState
+from rockdove.core.records import Caller, Device, Tenant, User, UserState
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire import names
 
@@ -20,8 +20,14 @@ class Admission(NamedTuple):
 
     tenant: Tenant
     user: User
-    kicked_ms: int  # when the device had been kicked last; if that is no longer so, the admission is void
-    known: bool  # whether the device was there
+    device: Device | None  # as it was; None for one that is new. If it was kicked since, the admission is void
+    client: str  # what the device had called itself
+    has_conversations: bool  # whether the user had any; else nothing can be owed to him
+
+    @property
+    def kicked_ms(self) -> int:
+        """When the device had been kicked last, 0 for never."""
+        return self.device.kicked_ms if self.device is not None else 0
 
 
 Admit = Callable[[pb.Connect, str], Coroutine[Any, Any, Admission | None]]
@@ -48,11 +54,10 @@ class Login:
         _check_names(connect)
         now_ms = self._scheduler.now_ms()
         self._check_failures(address, (connect.org, connect.appkey, connect.user), now_ms)
-        tenant, user, known_ms = await self._look_up(connect)
-        kicked_ms = known_ms or 0
+        tenant, caller = await self._look_up(connect)
+        user, kicked_ms = (caller.user, caller.kicked_ms) if caller is not None else (None, 0)
         if tenant and self._auth.recognises(tenant, connect.user, user, connect.device, kicked_ms, connect.token, now_ms):
-            user = user or await self._welcome(tenant, connect.user, now_ms)
-            return Admission(tenant, user, kicked_ms, known_ms is not None)
+            return await self._admission(tenant, connect.user, caller, now_ms)
         return None
 
     async def admit(self, connect: pb.Connect, address: str) -> Admission:
@@ -65,30 +70,31 @@ class Login:
         now_ms = self._scheduler.now_ms()
         key = (connect.org, connect.appkey, connect.user)
         self._check_failures(address, key, now_ms)
-        tenant, user, known_ms = await self._look_up(connect)
-        kicked_ms = known_ms or 0
+        tenant, caller = await self._look_up(connect)
+        user, kicked_ms = (caller.user, caller.kicked_ms) if caller is not None else (None, 0)
         right = await self._auth.check(tenant, connect.user, user, connect.device, kicked_ms, connect.token, now_ms)
         # Others may have failed meanwhile: guesses made at the same time are not more than those made one by one.
         self._check_failures(address, key, now_ms)
         if right and tenant is not None:
-            if user is None:
-                user = await self._welcome(tenant, connect.user, now_ms)
-            if user.state == UserState.ACTIVE:
-                return Admission(tenant, user, kicked_ms, known_ms is not None)
+            admission = await self._admission(tenant, connect.user, caller, now_ms)
+            if admission.user.state == UserState.ACTIVE:
+                return admission
         self._failures.failed(address, key, now_ms)
         raise Refusal(pb.UNAUTHENTICATED, UNIFORM)
 
-    async def _look_up(self, connect: pb.Connect) -> tuple[Tenant | None, User | None, int | None]:
-        """The tenant, the user, and when the device was kicked; None for one that is new."""
+    async def _look_up(self, connect: pb.Connect) -> tuple[Tenant | None, Caller | None]:
         tenant = await self._directory.tenant(connect.org, connect.appkey)
         # Never from the cache: a password changed, an account disabled, a device kicked a moment ago counts.
-        user = await self._accounts.user(tenant.id, connect.user) if tenant else None
-        kicked_ms = await self._store.kicked_ms(user.id, connect.device) if user else None
-        return tenant, user, kicked_ms
+        return tenant, await self._store.caller(tenant.id, connect.user, connect.device) if tenant else None
 
     def _check_failures(self, address: str, user: Hashable, now_ms: int) -> None:
         if self._failures.refuses(address, user, now_ms):
             raise Refusal(pb.RESOURCE_EXHAUSTED, "too many failed logins: try again in a minute")
+
+    async def _admission(self, tenant: Tenant, name: str, caller: Caller | None, now_ms: int) -> Admission:
+        if caller is None:
+            return Admission(tenant, await self._welcome(tenant, name, now_ms), None, "", has_conversations=False)
+        return Admission(tenant, *caller)
 
     async def _welcome(self, tenant: Tenant, name: str, now_ms: int) -> User:
         """The tenant's own token vouches for somebody new."""
@@ -99,6 +105,8 @@ class Login:
 
 
 def _check_names(connect: pb.Connect) -> None:
+    if names.are_names(connect.org, connect.appkey, connect.user, connect.device or connect.user):
+        return
     for field in ("org", "appkey", "user"):
         if not names.is_name(getattr(connect, field)):
             raise invalid(f"{field} is not a legal name: use {names.RULE}")

@@ -87,6 +87,12 @@ class Node:
         self.neighbours = Neighbours(nodes, bus, self._describe, log)
         self._msgids = MsgidSource(self.neighbours.number, store.last_msgid)
         self._ring = Ring(bus, scheduler) if bus is not None else None
+        self._rules = pb.ConAck(  # the same for all connections
+            heartbeat_seconds=settings.heartbeat_seconds,
+            max_frame_bytes=settings.max_frame_bytes,
+            window=settings.window,
+            epoch=store.epoch,
+        ).SerializeToString()
         self.registry = Registry()
         self.arrivals: set[Session] = set()  # connections that have not logged in
         self.deadlines = Deadlines()
@@ -165,19 +171,7 @@ class Node:
     def welcome(self, tenant: Tenant, user: User, device_name: str, device: Device, now_ms: int) -> bytes:
         """The frame that answers a login (protocol §3)."""
         token, expires_at = self._auth.resume_token(tenant, user, device_name, device.kicked_ms, now_ms)
-        ack = pb.ConAck(
-            status=pb.STATUS_OK,
-            session=self._randomness.token(),
-            server_time=now_ms,
-            heartbeat_seconds=self.settings.heartbeat_seconds,
-            max_frame_bytes=self.settings.max_frame_bytes,
-            window=self.settings.window,
-            resume_token=token,
-            resume_expires_at=expires_at,
-            epoch=self.store.epoch,
-            last_seqid=device.last_seqid,
-        )
-        return codec.frame(pb.Command(version=1, conack=ack))
+        return codec.welcome(self._rules, self._randomness.token(), now_ms, token, expires_at, device.last_seqid)
 
     # -- figures
 

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 from rockdove.core.records import (
     AccountChanges,
     Batch,
+    Caller,
     Contact,
     Device,
     DeviceState,
@@ -183,8 +184,8 @@ class Store(View, Protocol):
     async def devices(self, user: int) -> Sequence[DeviceState]:
         """The user's devices, by name."""
 
-    async def kicked_ms(self, user: int, device: str) -> int | None:
-        """When the device was kicked last (ms since the epoch), 0 for never; None for a device that is not known."""
+    async def caller(self, tenant: int, user: str, device: str) -> Caller | None:
+        """The user of that name and his device of that name; None if there never was such a user."""
 
     # -- groups and contacts
 

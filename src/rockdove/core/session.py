@@ -185,14 +185,13 @@ class Session:
             if frame is None:
                 break
             left -= 1
-            self._take(codec.decode(frame))
+            self._take(*codec.decode(frame))
             if self._waiting or not outbound.live:
                 return
         if decoder.unfinished or self._begun_ms != NEVER:
             self._note_unfinished(left < share)
 
-    def _take(self, command: pb.Command) -> None:
-        kind = codec.kind(command)
+    def _take(self, command: pb.Command, kind: str) -> None:
         turn = _TURNS.get((self._state, kind))
         if turn is None:
             if self._state is State.AWAITING_LOGIN:
@@ -232,12 +231,12 @@ class Session:
     def open(self, admission: Admission, device: Device, now_ms: int) -> None:
         """The login succeeded: tell the client, and everybody here who writes to it."""
         node = self._node
-        tenant, user, kicked_ms, _ = admission
+        tenant, user = admission.tenant, admission.user
         self._opening = None
         self.name = user.name
         self.sender_field = codec.sender_field(user.name)
         self.credential_version = user.credential_version
-        self.kicked_ms, self.login = kicked_ms, device.login
+        self.kicked_ms, self.login = device.kicked_ms, device.login
         self.use_settings_of(tenant, now_ms)
         node.registry.opens_no_more(self)
         # First known to the fan-out, then the look at the backlog: nothing can fall between.

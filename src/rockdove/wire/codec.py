@@ -14,6 +14,7 @@ VARINTS: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >>
 _FIXED64 = Struct("<Q")
 _PLACE = Struct("<BQB")  # Message.msgid, and the key of its seq
 _SEQID = Struct("<BQ")  # Request.seqid with its key
+_LAST_SEQID = Struct("<BQ")  # ConAck.last_seqid with its key
 _SENT = Struct("<6sQ3sQ")  # an answer with a seqid, up to the place
 SENT_HEADS: Final = [  # its pieces, by how long the place and the timestamp are; all lengths are below 128
     (bytes((size + 24, 8, 1, 0x3A, size + 20, 0x19)), bytes((0x22, size + 9, 9))) for size in range(24)
@@ -22,7 +23,9 @@ HEADS: Final = 4_096  # heads of pushes that are remembered
 
 GROUP_MARK: Final = b"\x20\x01"  # Message.chat: GROUP_CHAT
 
-_COMMANDS: Final = frozenset(range(3, 10))  # field numbers of which exactly one must be there
+_COMMANDS: Final = {
+    field.number: field.name for field in pb.Command.DESCRIPTOR.fields if field.number > 1
+}  # one of them is there
 _VARINT_TYPE, _I64_TYPE, _LENGTH_TYPE, _GROUP_TYPE, _END_GROUP_TYPE, _I32_TYPE = range(6)
 
 
@@ -41,34 +44,39 @@ def varint(value: int) -> bytes:
 # ---------------------------------------------------------------- reading
 
 
-def decode(frame: bytes) -> pb.Command:
-    """Parse one frame. Raises ProtocolError(PROTOCOL_ERROR) unless it is one command of a known version (§2)."""
+def decode(frame: bytes) -> tuple[pb.Command, str]:
+    """Parse one frame; the name of its command is "connect", "request", …
+
+    Raises ProtocolError(PROTOCOL_ERROR) unless it is one command of a known version (§2).
+    """
     try:
         command = pb.Command.FromString(frame)
     except DecodeError:
         raise broken("the frame does not parse as a Command") from None
     if command.version not in (0, 1):
         raise broken(f"version {command.version} is not spoken here, only 1")
-    if _commands(frame) != 1:
+    commands = _commands(frame)
+    if len(commands) != 1:
         raise broken("a frame holds exactly one command")
-    return command
+    return command, _COMMANDS[commands[0]]
 
 
-def kind(command: pb.Command) -> str:
-    """The name of the one command in it: "connect", "request", ..."""
-    return next(field.name for field, _ in command.ListFields() if field.number in _COMMANDS)
-
-
-def _commands(frame: bytes) -> int:
-    """How many commands stand in `frame`, which has been parsed before. protobuf would merge them."""
-    at = count = depth = 0
+def _commands(frame: bytes) -> list[int]:
+    """The field numbers of the commands in `frame`, which has been parsed before. protobuf would merge them."""
+    commands: list[int] = []
+    at = depth = 0
     while at < len(frame):
-        key, at = _read_varint(frame, at)
+        key = frame[at]
+        if key < ONE_BYTE:
+            at += 1
+        else:
+            key, at = _read_varint(frame, at)
         wire_type = key & 7
         if wire_type == _LENGTH_TYPE:
             length, at = _read_varint(frame, at)
             at += length
-            count += not depth and key >> 3 in _COMMANDS
+            if not depth and key >> 3 in _COMMANDS:
+                commands.append(key >> 3)
         elif wire_type == _VARINT_TYPE:
             _, at = _read_varint(frame, at)
         elif wire_type == _GROUP_TYPE:
@@ -77,7 +85,7 @@ def _commands(frame: bytes) -> int:
             depth -= 1
         else:
             at += 8 if wire_type == _I64_TYPE else 4
-    return count
+    return commands
 
 
 def _read_varint(data: bytes, at: int) -> tuple[int, int]:
@@ -177,6 +185,26 @@ def sent(seqid: int, msgid: int, seq: int, timestamp: bytes) -> bytes:
 def response(seqid: int, payload: bytes = b"", code: int = pb.OK, reason: str = "") -> bytes:
     """The frame that answers any request."""
     return frame(pb.Command(version=1, response=pb.Response(code=code, reason=reason, seqid=seqid, payload=payload)))
+
+
+def welcome(rules: bytes, session: str, server_time: int, resume_token: str, resume_expires_at: int, last_seqid: int) -> bytes:
+    """The frame that answers a login: `rules` is a ConAck with the fields that are the same for all (§3). Times are in ms."""
+    fields = (
+        _text_field(b"\x22", session),
+        b"\x28" + varint(server_time),
+        _text_field(b"\x4a", resume_token),
+        b"\x50" + varint(resume_expires_at),
+        _LAST_SEQID.pack(0x61, last_seqid),
+        rules,
+    )
+    ack = b"".join(fields)
+    command = b"\x08\x01\x22" + varint(len(ack)) + ack
+    return varint(len(command)) + command
+
+
+def _text_field(key: bytes, text: str) -> bytes:
+    data = text.encode()
+    return key + varint(len(data)) + data
 
 
 def pong(server_time: int) -> bytes:

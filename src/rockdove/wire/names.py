@@ -5,6 +5,7 @@ import re
 from rockdove.wire.limits import CLIENT_TEXT_BYTES, NAME_LENGTH
 
 _NAME = re.compile(rf"[A-Za-z0-9._-]{{1,{NAME_LENGTH}}}")
+_FOUR_NAMES = re.compile(rf"(?:{_NAME.pattern} ){{3}}{_NAME.pattern}")
 
 RULE = f"1 to {NAME_LENGTH} of the characters A-Z a-z 0-9 . _ -"
 
@@ -12,6 +13,11 @@ RULE = f"1 to {NAME_LENGTH} of the characters A-Z a-z 0-9 . _ -"
 def is_name(text: str) -> bool:
     """Whether `text` may name a user, org, appkey or group (protocol §4 Limits)."""
     return _NAME.fullmatch(text) is not None
+
+
+def are_names(org: str, appkey: str, user: str, device: str) -> bool:
+    """Whether all are legal names, by one look: a text with a space in it would make more than four."""
+    return _FOUR_NAMES.fullmatch(f"{org} {appkey} {user} {device}") is not None
 
 
 def is_device(text: str) -> bool:

@@ -1,5 +1,8 @@
 """A resume token is good for one user, device, version of the credentials and secret of the tenant, until it expires."""
 
+import hmac
+import struct
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 
 from hypothesis import given
@@ -28,6 +31,13 @@ def good(
     return resume.verify(key, tenant, user, device, kicked_ms, token, now_ms)
 
 
+def test_its_signature_is_an_hmac() -> None:
+    key = hmac.digest(KEY, SHOP.token_secret, "sha256")
+    fields = struct.pack(">3sQQQQQ", b"r1.", 1, 7, 3, KICKED, NOW + 1000) + b"phone"
+    signature = urlsafe_b64encode(hmac.digest(key, fields, "sha256")).rstrip(b"=").decode()
+    assert f"r1.{NOW + 1000}.{signature}" == TOKEN
+
+
 def test_it_is_good_until_it_expires() -> None:
     assert good()
     assert good(now_ms=NOW + 999)
@@ -35,15 +45,15 @@ def test_it_is_good_until_it_expires() -> None:
 
 
 def test_it_is_good_for_nobody_and_nothing_else() -> None:
-    assert not good(user=replace(ALICE, id=8))
-    assert not good(user=replace(ALICE, tenant=2))
+    assert not good(user=ALICE._replace(id=8))
+    assert not good(user=ALICE._replace(tenant=2))
     assert not good(device="tablet")
     assert not good(device="")
     assert not good(key=bytes(32))
 
 
 def test_a_new_password_voids_it() -> None:
-    assert not good(user=replace(ALICE, credential_version=4))
+    assert not good(user=ALICE._replace(credential_version=4))
 
 
 def test_a_new_secret_of_the_tenant_voids_it_and_other_settings_do_not() -> None:

@@ -65,7 +65,7 @@ def test_a_resume_token_lets_its_device_in_without_an_argon2(auth: TokenAuth, wo
 def test_an_app_token_lets_in_known_and_unknown_users_without_an_argon2(auth: TokenAuth, work: list[str]) -> None:
     assert check(auth, APP_TOKEN)
     assert check(auth, APP_TOKEN, user=None)
-    assert check(auth, APP_TOKEN, user=replace(ALICE, password_hash=""))
+    assert check(auth, APP_TOKEN, user=ALICE._replace(password_hash=""))
     assert not work
 
 
@@ -82,7 +82,7 @@ def test_after_a_kick_the_device_s_tokens_are_dead_and_the_password_and_new_toke
 
 @pytest.mark.parametrize("text", ["r1.not.really", "eyJhbGciOiJub25lIn0.e30.", APP_TOKEN[:-4], "r1.9." + "A" * 43, "a.b.c"])
 def test_a_password_that_looks_like_a_token_is_a_password(auth: TokenAuth, text: str) -> None:
-    assert check(auth, text, user=replace(ALICE, password_hash=password.hash_password(text, "light")))
+    assert check(auth, text, user=ALICE._replace(password_hash=password.hash_password(text, "light")))
 
 
 @pytest.mark.parametrize("state", [UserState.DISABLED, UserState.REMOVED])
@@ -90,22 +90,22 @@ def test_nothing_lets_a_disabled_or_removed_user_in(auth: TokenAuth, state: User
     resume_token, _ = auth.resume_token(SHOP, ALICE, "phone", 0, NOW)
     for token in ("secret", resume_token, APP_TOKEN):
         assert check(auth, token)
-        assert not check(auth, token, user=replace(ALICE, state=state))
+        assert not check(auth, token, user=ALICE._replace(state=state))
 
 
 @pytest.mark.parametrize("cost", ["light", "standard", "strong"])
 def test_every_refusal_costs_one_argon2_at_the_tenants_cost(auth: TokenAuth, work: list[str], cost: str) -> None:
     tenant = replace(SHOP, password_cost=cost)
-    alice = replace(ALICE, password_hash=password.hash_password("secret", cost))
-    resume_token, _ = auth.resume_token(tenant, replace(alice, credential_version=2), "phone", 0, NOW)
+    alice = ALICE._replace(password_hash=password.hash_password("secret", cost))
+    resume_token, _ = auth.resume_token(tenant, alice._replace(credential_version=2), "phone", 0, NOW)
     expired = app_token.sign(tenant, "alice", NOW // 1000 - 60, NOW // 1000 - 1)
     assert not check(auth, "wrong", alice, tenant)
     assert not check(auth, "", alice, tenant)
     assert not check(auth, "x" * 3000, alice, tenant)
     assert not check(auth, "wrong", None, tenant)
-    assert not check(auth, "wrong", replace(alice, password_hash=""), tenant)
-    assert not check(auth, "secret", replace(alice, state=UserState.DISABLED), tenant)
-    assert not check(auth, "secret", replace(alice, state=UserState.REMOVED, password_hash=""), tenant)
+    assert not check(auth, "wrong", alice._replace(password_hash=""), tenant)
+    assert not check(auth, "secret", alice._replace(state=UserState.DISABLED), tenant)
+    assert not check(auth, "secret", alice._replace(state=UserState.REMOVED, password_hash=""), tenant)
     assert not check(auth, resume_token, alice, tenant)
     assert not check(auth, expired, alice, tenant)
     assert not check(auth, expired, None, tenant)

@@ -7,7 +7,7 @@ import pytest
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal
 from rockdove.core.login import UNIFORM, Admission, Login
-from rockdove.core.records import Tenant, User, UserState
+from rockdove.core.records import Caller, Device, Tenant, User, UserState
 from rockdove.store.memory.accounts import MemoryAccounts
 from rockdove.wire import im_pb2 as pb
 
@@ -46,24 +46,29 @@ def auth() -> Auth:
     return Auth()
 
 
-class Devices:
-    """Only the devices of a `Store`."""
+class Callers:
+    """Of a `Store` only what it says of those who log in."""
 
-    def __init__(self) -> None:
+    def __init__(self, accounts: MemoryAccounts) -> None:
+        self._accounts = accounts
         self.kicked = {(1, "phone"): 7_000}
 
-    async def kicked_ms(self, user: int, device: str) -> int:
-        return self.kicked.get((user, device), 0)
+    async def caller(self, tenant: int, user: str, device: str) -> Caller | None:
+        account = await self._accounts.user(tenant, user)
+        if account is None:
+            return None
+        kicked_ms = self.kicked.get((account.id, device))
+        return Caller(account, None if kicked_ms is None else Device(1, 0, kicked_ms), "", has_conversations=False)
 
 
 @pytest.fixture
-def devices() -> Devices:
-    return Devices()
+def callers(accounts: MemoryAccounts) -> Callers:
+    return Callers(accounts)
 
 
 @pytest.fixture
-def login(accounts: MemoryAccounts, devices: Devices, auth: Auth) -> Login:
-    return Login(Directory(accounts, devices), accounts, devices, auth, Clock())  # type: ignore[arg-type]
+def login(accounts: MemoryAccounts, callers: Callers, auth: Auth) -> Login:
+    return Login(Directory(accounts, callers), accounts, callers, auth, Clock())  # type: ignore[arg-type]
 
 
 def admit(login: Login, user: str = "alice", token: str = "right", org: str = "default", **fields: str) -> Admission:
@@ -78,8 +83,8 @@ def refusal(login: Login, **fields: str) -> Refusal:
 
 
 def test_the_right_token_lets_in(login: Login) -> None:
-    tenant, user, kicked_ms, known = admit(login)
-    assert (tenant.id, user.name, kicked_ms, known) == (1, "alice", 0, True)
+    admission = admit(login, device="phone")
+    assert (admission.tenant.id, admission.user.name, admission.device) == (1, "alice", Device(1, 0, 7_000))
 
 
 def test_somebody_new_whom_the_token_vouches_for_is_made(login: Login, accounts: MemoryAccounts) -> None:
@@ -110,10 +115,10 @@ def test_an_account_changed_a_moment_ago_is_seen_at_once(login: Login, accounts:
     assert refusal(login).code == pb.UNAUTHENTICATED
 
 
-def test_the_check_knows_when_the_device_was_kicked_last(login: Login, auth: Auth, devices: Devices) -> None:
+def test_the_check_knows_when_the_device_was_kicked_last(login: Login, auth: Auth, callers: Callers) -> None:
     assert admit(login, device="phone").kicked_ms == 7_000
     assert admit(login, device="laptop").kicked_ms == 0
-    devices.kicked[1, "phone"] = 8_000
+    callers.kicked[1, "phone"] = 8_000
     assert admit(login, device="phone").kicked_ms == 8_000
     assert auth.kicked == [7_000, 0, 8_000]
 

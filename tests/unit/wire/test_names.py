@@ -29,6 +29,12 @@ def test_these_are_no_names(text: str) -> None:
     assert not names.is_name(text)
 
 
+@given(st.lists(st.one_of(st.text(LEGAL, min_size=1, max_size=65), st.text(max_size=4)), min_size=4, max_size=4))
+def test_four_at_once_are_legal_if_each_is(texts: list[str]) -> None:
+    org, appkey, user, device = texts
+    assert names.are_names(org, appkey, user, device) == all(map(names.is_name, texts))
+
+
 def test_only_a_device_may_be_empty() -> None:
     assert names.is_device("")
     assert not names.is_device("x" * 65)

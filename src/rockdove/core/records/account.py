@@ -34,8 +34,7 @@ class UserState(IntEnum):
     REMOVED = 2  # gone for good; the name is never given to somebody else
 
 
-@dataclass(frozen=True, slots=True)
-class User:
+class User(NamedTuple):
     """A user of one tenant. `id` is unique across tenants, from 1 to 2**31 - 1."""
 
     id: int
@@ -46,8 +45,7 @@ class User:
     credential_version: int = 0  # grows when the password changes: older resume tokens are void
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(NamedTuple):
     """One installation of a client (protocol §1). `id` is unique in the store."""
 
     id: int
@@ -67,6 +65,20 @@ class DeviceState(NamedTuple):
     name: str
     client: str  # what it called itself
     last_seen_ms: int
+
+
+class Caller(NamedTuple):
+    """Who logs in: all that a login looks for in the store."""
+
+    user: User  # perhaps a removed one
+    device: Device | None  # None for one that is new
+    client: str  # what the device called itself
+    has_conversations: bool  # of its user; False: it is owed nothing
+
+    @property
+    def kicked_ms(self) -> int:
+        """When the device was kicked last, 0 for never."""
+        return self.device.kicked_ms if self.device is not None else 0
 
 
 @dataclass(frozen=True, slots=True)

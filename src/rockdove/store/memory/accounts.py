@@ -72,8 +72,7 @@ class MemoryAccounts:
         if state is UserState.REMOVED:
             password_hash = ""
             self._profiles.pop(user, None)
-        self._users[user] = replace(
-            present,
+        self._users[user] = present._replace(
             state=present.state if state is None else state,
             password_hash=present.password_hash if password_hash is None else password_hash,
             credential_version=present.credential_version + (password_hash is not None),

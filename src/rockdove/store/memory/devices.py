@@ -58,10 +58,6 @@ class MemoryDevices:
         mine = sorted(self._devices_of(user), key=lambda device: device.name)
         return [DeviceState(device.id, device.name, device.client, device.last_seen_ms) for device in mine]
 
-    async def kicked_ms(self, user: int, device: str) -> int | None:
-        found = self._device(user, device)
-        return found.kicked_ms if found else None
-
     def _device(self, user: int, name: str) -> Installation | None:
         return next((device for device in self._devices_of(user) if device.name == name), None)
 

@@ -10,6 +10,7 @@ from rockdove.core.records import (
     OPEN,
     Append,
     Batch,
+    Caller,
     Change,
     Draft,
     DraftRun,
@@ -208,6 +209,15 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
             if (self._times(conversation, user) if conversation < GROUPS_END else user in single_members(conversation))
         )
         return sorted((self._end(user, conversation)[0], conversation) for conversation in mine)
+
+    async def caller(self, tenant: int, user: str, device: str) -> Caller | None:
+        account = await self._accounts.user(tenant, user)
+        if account is None:
+            return None
+        has_conversations = bool(self._conversations(account.id) or await self.groups_of(account.id))
+        known = self._device(account.id, device)
+        found = await self.device(account.id, device)
+        return Caller(account, found, known.client if known is not None else "", has_conversations)
 
     async def owed(self, user: int, device: int) -> Sequence[int]:
         return [c for _, c in self._conversations(user) if self._first_owed(user, device, c) < self._logs[c].last_seq]

@@ -3,11 +3,15 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-from rockdove.core.records import Device, DeviceState
+from rockdove.core.records import Caller, Device, DeviceState, User, UserState
 from rockdove.store.postgres.tables import Tables, from_order
 
 _HIGHEST: Final = "greatest(d.last_seqid, (SELECT max(r.seqid) FROM request r WHERE r.device = d.id))"
 _DEVICE: Final = f"SELECT d.id, {_HIGHEST}, d.kicked_ms, d.login, d.holder FROM device d WHERE d.account = $1 AND d.name = $2"
+_CALLER: Final = (
+    f"SELECT a.id, a.state, a.password_hash, a.credential_version, d.client, d.id, {_HIGHEST}, d.kicked_ms, d.login, d.holder"
+    " FROM account a LEFT JOIN device d ON d.account = a.id AND d.name = $3 WHERE a.tenant = $1 AND a.name = $2"
+)
 
 # Says who held the device before; waits for a login elsewhere that is under way.
 LOG_IN: Final = (
@@ -45,6 +49,11 @@ class Devices(Tables):
         )
         return [DeviceState(*row) for row in rows]
 
-    async def kicked_ms(self, user: int, device: str) -> int | None:
-        row = await self._rows.row("SELECT kicked_ms FROM device WHERE account = $1 AND name = $2", user, device)
-        return row[0] if row else None
+    async def caller(self, tenant: int, user: str, device: str) -> Caller | None:
+        row = await self._rows.row(_CALLER, tenant, user, device)
+        if row is None:
+            return None
+        identity, state, password_hash, credential_version, client, *rest = row
+        account = User(identity, tenant, user, UserState(state), password_hash, credential_version)
+        # What is read here holds for no moment: whether there are conversations is asked when the device is open.
+        return Caller(account, None if rest[0] is None else device_of(rest), client or "", has_conversations=True)

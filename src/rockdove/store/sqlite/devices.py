@@ -2,13 +2,21 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Final
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import Device, DeviceState, Hold, KickDevice
+from rockdove.core.records import Caller, Device, DeviceState, Hold, KickDevice, User, UserState
 from rockdove.store.sqlite.database import transaction
 from rockdove.store.sqlite.tables import Tables
 
 _Row = tuple[int, int | None, int, str]  # of a device: id, last_seqid, kicked_ms, client
+
+_STATES: Final = tuple(UserState)  # by their values
+_CALLER: Final = (  # who is in a conversation, or was, is a member of it
+    "SELECT u.id, u.state, u.password_hash, u.credential_version, EXISTS (SELECT 1 FROM member m WHERE m.user = u.id),"
+    " d.id, d.last_seqid, d.kicked_ms, d.client FROM user u LEFT JOIN device d ON d.user = u.id AND d.name = ?3"
+    " WHERE u.tenant = ?1 AND u.name = ?2"
+)
 
 
 class Devices(Tables):
@@ -64,9 +72,15 @@ class Devices(Tables):
         )
         return [DeviceState(*row) for row in rows]
 
-    async def kicked_ms(self, user: int, device: str) -> int | None:
-        row = self._connection.execute("SELECT kicked_ms FROM device WHERE user = ? AND name = ?", (user, device)).fetchone()
-        return row[0] if row else None
+    async def caller(self, tenant: int, user: str, device: str) -> Caller | None:
+        row = self._connection.execute(_CALLER, (tenant, user, device)).fetchone()
+        if row is None:
+            return None
+        identity, state, password_hash, credential_version, has_conversations, *rest = row
+        account = User(identity, tenant, user, _STATES[state], password_hash, credential_version)
+        if rest[0] is None:
+            return Caller(account, None, "", bool(has_conversations))
+        return Caller(account, self._device(rest), rest[3], bool(has_conversations))
 
     def _kick_devices(self, effects: Sequence[KickDevice]) -> None:
         self._connection.executemany(
