@@ -9,6 +9,7 @@ import asyncio
 import json
 import math
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -42,6 +43,7 @@ class Shard:
         self.clients = clients
         self._heartbeat = heartbeat
         self.figures = {"live": 0, "pongs": 0, "lost": 0, "turned_away": 0}  # of the crowd
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._connects = self.directory / "connects"
         self._talkers = self.directory / "talkers"
         if not self._talkers.exists():
@@ -87,11 +89,13 @@ class Shard:
         environment = {**os.environ, "ROCKDOVE_HEARTBEAT_SECONDS": str(math.ceil(self._heartbeat))}
         with (self.directory / "log").open("ab") as log:
             self.server = subprocess.Popen([*command, "--http", "off"], stderr=log, env=environment)
+        self._processes.append(self.server)
 
     def gather(self) -> None:
         """Start the crowd."""
         command = [sys.executable, Path(__file__).with_name("crowd.py"), str(self.port), self._connects]
         self.crowd = subprocess.Popen([*command, "--heartbeat", str(self._heartbeat)], stdout=subprocess.PIPE)
+        self._processes.append(self.crowd)
         threading.Thread(target=self._follow, daemon=True).start()
 
     def _follow(self) -> None:
@@ -104,7 +108,7 @@ class Shard:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for process in (self.crowd, self.server):
+        for process in self._processes:
             process.kill()
             process.wait()
 
@@ -245,6 +249,11 @@ class Measuring:
         tell(f"{machine.total('turned_away')} times somebody was told to come again")
 
 
+def end(*_: object) -> None:
+    """SIGTERM: whoever was started is ended."""
+    raise SystemExit(1)
+
+
 def tell(line: str) -> None:
     """A line of the report, at once."""
     print(line, flush=True)
@@ -262,6 +271,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="where the data directories are, or are to be and stay")
     parser.add_argument("--prepare", action="store_true", help="make them, and measure later")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, end)
     count = math.ceil(options.connections / options.each)
     with ExitStack() as stack:
         place = options.directory or stack.enter_context(tempfile.TemporaryDirectory())

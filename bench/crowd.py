@@ -1,7 +1,7 @@
 """Very many clients in one process: a socket and a number each. `connections.py` starts several of these.
 
-Reads the Connect frames of all clients from a file. All connect and send heartbeats; whoever is cut off comes back after a
-random, growing time, as the SDK does. Prints what there is, as JSON, twice a second.
+Reads the Connect frames of all clients from a file. All connect and send heartbeats. Whoever is cut off, or gets no answer for
+too long, comes back after a random, growing time, as the SDK does. Prints what there is, as JSON, twice a second.
 """
 
 import argparse
@@ -18,6 +18,8 @@ from heapq import heappop, heappush
 from pathlib import Path
 
 from rockdove.client.backoff import Backoff
+from rockdove.client.driver import CONNECT_SECONDS
+from rockdove.client.protocol import LOGIN_SECONDS
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.framing import FrameDecoder
@@ -43,6 +45,8 @@ class Crowd:
         self._first = deque(range(len(connects)))  # who has not come yet
         self._due: list[tuple[float, int]] = []  # when who comes again
         self._backoffs = [Backoff(random.random) for _ in connects]
+        self._patience = deque[tuple[float, int, int]]()  # until when each attempt may take: time, who, his how manieth
+        self._attempts = [0] * len(connects)
         self._opening = 0
         self._beaten = 0.0  # heartbeats sent, and to be sent
         self._clock = time.monotonic()
@@ -60,6 +64,7 @@ class Crowd:
                 self._connect(self._first.popleft())
             while self._due and self._due[0][0] <= now:
                 self._connect(heappop(self._due)[1])
+            self._give_up(now)
             self._beat(now)
             if now - reported >= REPORT_SECONDS:
                 reported = now
@@ -78,10 +83,19 @@ class Crowd:
         client.setsockopt(socket.IPPROTO_IP, BIND_WITHOUT_PORT, 1)
         client.bind((SOURCE, 0))
         self._opening += 1
+        self._attempts[number] += 1
+        self._patience.append((time.monotonic() + CONNECT_SECONDS + LOGIN_SECONDS, number, self._attempts[number]))
         self._numbers[client.fileno()] = number
         self._epoll.register(client, select.EPOLLOUT)
         if client.connect_ex(self._server) not in (0, EINPROGRESS):
             self._lose(number)
+
+    def _give_up(self, now: float) -> None:
+        """The server may not know of a connection that the kernel had no room for, and that the client has."""
+        while self._patience and self._patience[0][0] <= now:
+            _, number, attempt = self._patience.popleft()
+            if attempt == self._attempts[number] and self._sockets[number] is not None and not self._live[number]:
+                self._lose(number)
 
     def _log_in(self, number: int) -> None:
         client = self._of(number)
