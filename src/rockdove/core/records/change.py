@@ -226,7 +226,8 @@ class Batch:
     def unfold(self, runs: Sequence[DraftRun]) -> None:
         """Make messages of some of its runs: the first ones, and numbered after all other runs, which are stored before."""
         drafts = [draft for run in runs for draft in run.drafts()]
-        self.runs = [run for run in self.runs if run not in runs]
+        gone = set(runs)
+        self.runs = [run for run in self.runs if run not in gone]
         self.messages[:0] = drafts
         self.changes = [(index + len(drafts), change) for index, change in self.changes]
         if self.msgids is not None:
