@@ -214,7 +214,7 @@ class GroupMachine(RuleBasedStateMachine):
         user = data.draw(st.sampled_from(self.users)).id
         role = data.draw(st.sampled_from(list(Role)))
         if present := self.model.members.get((conversation, user)):
-            return self._change(PutMember(replace(present, role=role, muted_until_ms=self.now_ms)))
+            return self._change(PutMember(present._replace(role=role, muted_until_ms=self.now_ms)))
         after_seq = data.draw(st.sampled_from([0, self.model.last_seq(conversation)]))
         put = PutMember(Member(conversation, user, role, self.now_ms, after_seq))
         effects = [put, self._notice(conversation), DropJoinRequest(conversation, user)]

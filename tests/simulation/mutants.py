@@ -3,7 +3,6 @@
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy, deepcopy
-from dataclasses import replace
 from typing import Any, Final
 from unittest import mock
 
@@ -206,7 +205,7 @@ def permit_is_asked_before_a_retry_is_known(append: Any, store: Any, draft: Draf
 @replaces(MemoryStore, "_put_member")
 def who_joins_sees_from_after_the_notice(put_member: Any, store: Any, member: Member) -> bool:
     new = (member.conversation, member.user) not in store._members
-    return put_member(store, replace(member, after_seq=member.after_seq + 1) if new else member)
+    return put_member(store, member._replace(after_seq=member.after_seq + 1) if new else member)
 
 
 @replaces(MemoryStore, "_end_member")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rockdove.core.errors import Refusal
 from rockdove.core.msgid import MsgidSource
@@ -23,15 +23,13 @@ class PutGroup:
     group: Group
 
 
-@dataclass(frozen=True, slots=True)
-class PutMember:
+class PutMember(NamedTuple):
     """A new member, or a member's new state."""
 
     member: Member
 
 
-@dataclass(frozen=True, slots=True)
-class EndMember:
+class EndMember(NamedTuple):
     """A member goes; he may still read what he saw, up to and including `through`."""
 
     conversation: int

@@ -1,7 +1,7 @@
 """Contacts, also called the roster."""
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class ContactState(IntEnum):
@@ -13,8 +13,7 @@ class ContactState(IntEnum):
     FRIEND = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One side of what is between two users: how `user` sees `peer`."""
 
     user: int

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 
 class Role(IntEnum):
@@ -49,8 +50,7 @@ class Group:
     dissolved: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """A present member of a group. Sees the log from after `after_seq` on."""
 
     conversation: int

@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 
 from rockdove.core.errors import Refusal, not_found
 from rockdove.core.ports import View
@@ -53,7 +52,7 @@ class ContactRule(ABC):
                 continue
             if _stands_in_list(new) and not _stands_in_list(old):
                 await self._check_room(view, new.user)
-            sides.append(replace(new, updated_ms=now_ms, version=await view.contact_version(new.user) + 1))
+            sides.append(new._replace(updated_ms=now_ms, version=await view.contact_version(new.user) + 1))
         mine, theirs = self.after = sides[0], sides[1]
         return [PutContact(side) for side in (mine, theirs) if side not in self.before]
 
@@ -81,15 +80,15 @@ class AddContact(ContactRule):
 
     def alter(self, mine: Contact, theirs: Contact) -> Sides:
         self._check_not_blocked(mine)
-        mine = replace(mine, remark=self._remark)
+        mine = mine._replace(remark=self._remark)
         if mine.state is FRIEND:
             return mine, theirs
         if mine.state is INVITED or (theirs.state is REQUESTED and not theirs.blocked):
             return _befriended(mine), _befriended(theirs)
-        mine = replace(mine, state=REQUESTED, greeting="")
+        mine = mine._replace(state=REQUESTED, greeting="")
         if theirs.blocked:  # who is blocked cannot tell
             return mine, theirs
-        return mine, replace(theirs, state=INVITED, greeting=self._greeting)
+        return mine, theirs._replace(state=INVITED, greeting=self._greeting)
 
 
 class AnswerContact(ContactRule):
@@ -111,7 +110,7 @@ class AnswerContact(ContactRule):
             return _befriended(mine), _befriended(theirs)
         if mine.state is not INVITED:
             return mine, theirs
-        return _ended(mine), replace(_ended(theirs), greeting=self._reason)
+        return _ended(mine), _ended(theirs)._replace(greeting=self._reason)
 
 
 class RemoveContact(ContactRule):
@@ -129,7 +128,7 @@ class BlockContact(ContactRule):
         self._blocked = blocked
 
     def alter(self, mine: Contact, theirs: Contact) -> Sides:
-        return replace(mine, blocked=self._blocked), theirs
+        return mine._replace(blocked=self._blocked), theirs
 
 
 def _stands_in_list(contact: Contact) -> bool:
@@ -137,10 +136,10 @@ def _stands_in_list(contact: Contact) -> bool:
 
 
 def _befriended(contact: Contact) -> Contact:
-    return replace(contact, state=FRIEND, greeting="")
+    return contact._replace(state=FRIEND, greeting="")
 
 
 def _ended(contact: Contact) -> Contact:
     if contact.state is NONE:
         return contact
-    return replace(contact, state=NONE, greeting="", remark=contact.remark if contact.blocked else "")
+    return contact._replace(state=NONE, greeting="", remark=contact.remark if contact.blocked else "")

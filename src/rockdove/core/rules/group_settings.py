@@ -89,7 +89,7 @@ class SetRole:
             raise invalid("the owner has no other role: hand the group over first")
         group = replace(group, version=group.version + 1)
         return [
-            PutMember(replace(member, role=self._role)),
+            PutMember(member._replace(role=self._role)),
             PutGroup(group),
             notice(group, msgids[0], "group.role", self._actor, [self._person], self._role.name.lower()),
         ]
@@ -119,7 +119,7 @@ class Mute:
             member = await find_other(view, group, self._person)
             check_above(actor, member, self._person.name)
             before_ms, users = member.muted_until_ms, [self._person]
-            effects = [PutMember(replace(member, muted_until_ms=until_ms)), PutGroup(changed)]
+            effects = [PutMember(member._replace(muted_until_ms=until_ms)), PutGroup(changed)]
         if before_ms == until_ms or max(before_ms, until_ms) <= now_ms:
             return []
         kind, text = ("group.muted", str(self._seconds)) if self._seconds else ("group.unmuted", "")
@@ -130,7 +130,7 @@ async def _hand_over(view: View, group: Group, owner: Member, heir: Person) -> l
     """The owner becomes an admin, and the other the owner, whom nobody could unmute. Raises Refusal."""
     _check_owner(owner)
     member = await find_other(view, group, heir)
-    return [PutMember(replace(owner, role=Role.ADMIN)), PutMember(replace(member, role=Role.OWNER, muted_until_ms=0))]
+    return [PutMember(owner._replace(role=Role.ADMIN)), PutMember(member._replace(role=Role.OWNER, muted_until_ms=0))]
 
 
 def _check_owner(actor: Member) -> None:

@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
+from itertools import groupby
 from typing import Any, Final
 
 from rockdove.core.records import (
@@ -23,6 +24,7 @@ from rockdove.store.sqlite.tables import Tables
 
 KNOWN_GROUPS: Final = 20_000  # kept in memory
 KNOWN_MEMBERS: Final = 100_000
+_ROLES: Final = tuple(Role)  # by value: thousands are read at once
 
 _COLUMNS: Final = (
     "conversation, tenant, id, name, owner, created_ms, join_policy, members_invite, only_admins_post, history_for_new,"
@@ -84,9 +86,10 @@ class Groups(Tables):
         return found
 
     async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+        table, value = _table(users)
         rows = self._connection.execute(
-            f"{_PRESENT} WHERE g.conversation = ? AND NOT g.dissolved AND m.user IN (SELECT value FROM json_each(?))",
-            (conversation, json.dumps(list(users))),
+            f"{_PRESENT} WHERE g.conversation = ?2 AND NOT g.dissolved AND m.user IN (SELECT value FROM {table})",
+            (value, conversation),
         )
         return {member.user: member for member in map(_member, rows)}
 
@@ -129,9 +132,10 @@ class Groups(Tables):
         return JoinRequest(*row) if row else None
 
     async def askers_among(self, conversation: int, users: Collection[int]) -> Collection[int]:
+        table, value = _table(users)
         rows = self._connection.execute(
-            "SELECT user FROM join_request WHERE conversation = ? AND user IN (SELECT value FROM json_each(?))",
-            (conversation, json.dumps(list(users))),
+            f"SELECT user FROM join_request WHERE conversation = ?2 AND user IN (SELECT value FROM {table})",
+            (value, conversation),
         )
         return {user for (user,) in rows}
 
@@ -154,43 +158,46 @@ class Groups(Tables):
                 self._known_members.clear()
 
     def _put_members(self, effects: Sequence[PutMember]) -> None:
+        for (conversation, *common), members in groupby([effect.member for effect in effects], _all_but_user):
+            self._put_alike(conversation, [member.user for member in members], common)
+
+    def _put_alike(self, conversation: int, users: Sequence[int], common: Sequence[int]) -> None:
         """For a new one nothing older is unread; where he sees it all, earlier times say nothing more."""
-        members = [effect.member for effect in effects]
-        last_seqs = {conversation: self._log.last_seq(conversation) for conversation in {m.conversation for m in members}}
-        executemany = self._connection.executemany
-        executemany(
-            "INSERT INTO member (user, conversation, read_seq) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE"
-            " SET read_seq = max(read_seq, ?3)"
-            " WHERE NOT EXISTS (SELECT 1 FROM group_member g WHERE g.conversation = ?2 AND g.user = ?1)",
-            [(member.user, member.conversation, last_seqs[member.conversation]) for member in members],
+        role, joined_ms, after_seq, muted_until_ms = common
+        execute, (table, value) = self._connection.execute, _table(users)
+        execute(
+            f"INSERT INTO member (user, conversation, read_seq) SELECT value, ?2, ?3 FROM {table} WHERE true"
+            " ON CONFLICT DO UPDATE SET read_seq = max(read_seq, excluded.read_seq) WHERE NOT EXISTS"
+            " (SELECT 1 FROM group_member g WHERE g.conversation = excluded.conversation AND g.user = excluded.user)",
+            (value, conversation, self._log.last_seq(conversation)),
         )
-        executemany(
-            "DELETE FROM former_member WHERE user = ? AND conversation = ? AND after_seq >= ?",
-            [(member.user, member.conversation, member.after_seq) for member in members],
+        execute(
+            f"DELETE FROM former_member WHERE conversation = ?2 AND after_seq >= ?3 AND user IN (SELECT value FROM {table})",
+            (value, conversation, after_seq),
         )
-        executemany(
-            "INSERT OR REPLACE INTO group_member (conversation, user, role, joined_ms, after_seq, muted_until_ms)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [(m.conversation, m.user, m.role, m.joined_ms, m.after_seq, m.muted_until_ms) for m in members],
+        execute(
+            "INSERT OR REPLACE INTO group_member (user, conversation, role, joined_ms, after_seq, muted_until_ms)"
+            f" SELECT value, ?2, ?3, ?4, ?5, ?6 FROM {table}",
+            (value, conversation, role, joined_ms, after_seq, muted_until_ms),
         )
-        self._forget_members(members)
+        self._forget_members(conversation, users)
 
     def _end_members(self, effects: Sequence[EndMember]) -> None:
-        self._connection.executemany(
-            "INSERT INTO former_member (user, conversation, after_seq, through_seq)"
-            " SELECT user, conversation, after_seq, ?3 FROM group_member"
-            " WHERE conversation = ?1 AND user = ?2 AND after_seq < ?3",
-            [(effect.conversation, effect.user, effect.through) for effect in effects],
-        )
-        self._connection.executemany(
-            "DELETE FROM group_member WHERE conversation = ? AND user = ?",
-            [(effect.conversation, effect.user) for effect in effects],
-        )
-        self._forget_members(effects)
+        for (conversation, through), gone in groupby(effects, _all_but_user):
+            users = [effect.user for effect in gone]
+            execute, (table, value) = self._connection.execute, _table(users)
+            theirs = f"group_member WHERE conversation = ?2 AND user IN (SELECT value FROM {table})"
+            execute(
+                "INSERT INTO former_member (user, conversation, after_seq, through_seq)"
+                f" SELECT user, conversation, after_seq, ?3 FROM {theirs} AND after_seq < ?3",
+                (value, conversation, through),
+            )
+            execute(f"DELETE FROM {theirs}", (value, conversation))
+            self._forget_members(conversation, users)
 
-    def _forget_members(self, changed: Sequence[Member] | Sequence[EndMember]) -> None:
-        for one in changed:
-            self._known_members.pop((one.conversation, one.user), None)
+    def _forget_members(self, conversation: int, users: Sequence[int]) -> None:
+        for user in users:
+            self._known_members.pop((conversation, user), None)
 
     def _put_join_requests(self, effects: Sequence[PutJoinRequest]) -> None:
         self._connection.executemany(
@@ -203,6 +210,22 @@ class Groups(Tables):
             "DELETE FROM join_request WHERE conversation = ? AND user = ?",
             [(effect.conversation, effect.user) for effect in effects],
         )
+
+
+def _all_but_user(one: Member | EndMember) -> tuple[int, ...]:
+    """What those have in common who come or go together."""
+    conversation, _, *rest = one
+    return (conversation, *rest)
+
+
+def _table(users: Collection[int]) -> tuple[str, str | int]:
+    """A table of them in SQL, with the column `value`, and its parameter ?1.
+
+    A statement for each of many takes four times as long; so does a list of one in JSON.
+    """
+    if len(users) == 1:
+        return "(SELECT ?1 AS value)", next(iter(users))
+    return "json_each(?1)", json.dumps(list(users))
 
 
 def _row(group: Group) -> tuple[Any, ...]:
@@ -231,4 +254,4 @@ def _policy(join: int, members_invite: int, only_admins_post: int, history_for_n
 
 def _member(row: Sequence[Any]) -> Member:
     conversation, user, role, *rest = row
-    return Member(conversation, user, Role(role), *rest)
+    return Member(conversation, user, _ROLES[role], *rest)
