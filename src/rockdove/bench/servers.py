@@ -96,12 +96,12 @@ class StandIns:
 
 
 class Process:
-    """A Python module that serves, as a process of its own: `listening` in its log says where."""
+    """A Python module that serves, as a process of its own: `listening` in its log says where. It ends with this one."""
 
     def __init__(self, command: Sequence[str], log: Path, settings: Mapping[str, str] | None = None) -> None:
         """`settings` are those of a server, as in its environment."""
         self._environment = _environment(settings or {})
-        self._command = [sys.executable, "-m", *command]
+        self._command = [sys.executable, "-m", "rockdove.bench.attended", str(os.getpid()), *command]
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
