@@ -118,7 +118,7 @@ class Crowd:
     def _take_answer(self, number: int, data: bytes) -> None:
         decoder = FrameDecoder()
         decoder.feed(data)
-        (frame,) = decoder.frames()
+        frame = next(decoder.frames())
         if pb.Command.FromString(frame).conack.status == pb.STATUS_OK:
             self._opening -= 1
             self._live[number] = True

@@ -15,7 +15,7 @@ from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import LOGIN_MS
 
-BACKLOG: Final = 4096  # connections that the kernel holds while we are busy
+BACKLOG: Final = 1_024  # connections that the kernel holds meanwhile: of more, the last would be gone when their turn comes
 ACCEPTED_AT_ONCE: Final = 16  # connections in one turn: the loop takes one from each descriptor that listens
 UNSENT_BYTES: Final = 64 * 1024  # beyond this the client counts as not reading
 DEAD_PEER_MS: Final = 30_000  # data that nobody confirms for this long: the connection is gone (TCP_USER_TIMEOUT)
