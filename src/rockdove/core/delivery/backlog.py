@@ -7,7 +7,7 @@ from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
 from rockdove.core.records import GROUPS_END, OPEN, Stored, next_span
-from rockdove.wire import codec
+from rockdove.wire import codec, columns
 from rockdove.wire.limits import BACKLOG_TURN
 
 if TYPE_CHECKING:
@@ -111,18 +111,19 @@ class Backlog:
 
     def _push(self, stream: Stream, messages: Sequence[Stored], hidden: frozenset[int]) -> None:
         outbound = self._outbound
-        seqs, msgids, own, frames = list[int](), list[int](), list[int](), list[bytes]()
-        for seq, msgid, sender, device, record in messages:
-            if device != outbound.device:
-                seqs.append(seq)
-                msgids.append(msgid)
-                frames.append(codec.push(codec.tombstone(record) if seq in hidden else record, msgid))
-                if sender == outbound.user:
-                    own.append(seq)
-            elif not seqs:
-                outbound.skip(stream, seq)
-        if seqs:
-            outbound.push(stream, seqs, msgids, own, frames, self._scheduler.now_ms())
+        foreign = [message for message in messages if message.device != outbound.device]
+        for message in messages:
+            if message.device != outbound.device:
+                break
+            outbound.skip(stream, message.seq)
+        if foreign:
+            seqs, msgids, senders, _, records = zip(*foreign, strict=True)
+            if hidden:
+                records = tuple(
+                    codec.tombstone(record) if seq in hidden else record for seq, record in zip(seqs, records, strict=True)
+                )
+            own = [message.seq for message in foreign if message.sender == outbound.user] if outbound.user in senders else ()
+            outbound.push(stream, seqs, msgids, own, columns.pushes(records, msgids), self._scheduler.now_ms())
             stream.position = messages[-1].seq  # what follows the last one was sent by this device
         if outbound.waiting_bytes > FLUSH_BYTES:
             outbound.write_out()

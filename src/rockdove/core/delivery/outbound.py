@@ -194,13 +194,13 @@ class Outbound:
         self.owe(conversation)
 
     def push(
-        self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int], frames: list[bytes], now_ms: int
+        self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int], frames: bytes, now_ms: int
     ) -> None:
         """Messages of the backlog, and their frames; `own` are the seqs that the user has sent himself."""
         self.commit.figures.pushes += len(seqs)
         if self.window.push(stream, seqs, msgids, own, now_ms):
             self._check_by(stream.repush_ms)
-        self._frames += frames
+        self._frames.append(frames)
 
     def skip(self, stream: Stream, seq: int) -> None:
         """A message that this device sent itself."""

@@ -4,19 +4,20 @@ A chunk is a blob of entries, each a header and a record. Chunks stay below a pa
 short, and never hold messages of two commits.
 """
 
-from bisect import bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, repeat
 from operator import add
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
-from rockdove.core.records import DraftRun, Stored
+from rockdove.core.records import OPEN, DraftRun, Stored
 
 CHUNK_BYTES: Final = 4_000  # one page, less what SQLite needs of it
 
 HEADER: Final = Struct("<QQQIIQII")  # msgid, conversation, seq, sender, device, seqid, digest, length of the record
 MSGID_BYTES: Final = 8
+_STEP: Final = Struct("<Q36xI")  # of a header only what leads to the next one: msgid, length of the record
 
 
 class Entry(NamedTuple):
@@ -86,17 +87,31 @@ def _entry(head: tuple[Any, ...], data: bytes, at: int) -> Entry:
     return Entry(msgid, conversation, seq, sender, device, seqid, digest, data[at : at + length])
 
 
-def select(data: bytes, msgids: Collection[int], found: list[Stored]) -> int:
-    """Append those of `msgids` that are in the chunk to `found`. Returns the last msgid of the chunk, 0 if it is empty."""
-    at = last = 0
-    unpack, size = HEADER.unpack_from, HEADER.size
-    while at < len(data):
-        last, _, seq, sender, device, _, _, length = unpack(data, at)
+def select(data: bytes, msgids: Sequence[int], index: int, found: list[Stored]) -> int:
+    """Append those of `msgids`, which go upwards, from `index` on that are in the chunk to `found`.
+
+    Returns the index of the first one that may be in a later chunk; it is above `index`.
+    """
+    at, end, size = 0, len(data), HEADER.size
+    before, stop, wanted = index, len(msgids), msgids[index]
+    step, unpack = _STEP.unpack_from, HEADER.unpack_from
+    while at < end:
+        msgid, length = step(data, at)
+        if msgid >= wanted:
+            break
+        at += size + length
+    while at < end and index < stop:
+        msgid, _, seq, sender, device, _, _, length = unpack(data, at)
         at += size
-        if last in msgids:
-            found.append(Stored(seq, last, sender, device, data[at : at + length]))
+        if msgid > wanted:  # which was cut
+            index = bisect_left(msgids, msgid, index)
+            wanted = msgids[index] if index < stop else OPEN
+        if msgid == wanted:
+            found.append(Stored(seq, msgid, sender, device, data[at : at + length]))
+            index += 1
+            wanted = msgids[index] if index < stop else OPEN
         at += length
-    return last
+    return max(index, before + 1)
 
 
 def without(data: bytes, msgids: Iterable[int]) -> bytes:

@@ -330,11 +330,9 @@ class Log:
     def _fetch(self, msgids: Sequence[int]) -> list[Stored]:
         """The messages with these msgids, upwards; those that were cut are left out. A chunk is read once."""
         found: list[Stored] = []
-        wanted = frozenset(msgids)
-        chunk_end = -1
-        for msgid in msgids:
-            if msgid > chunk_end:
-                chunk_end = max(msgid, select(self._chunk(msgid)[1], wanted, found))
+        index = 0
+        while index < len(msgids):
+            index = select(self._chunk(msgids[index])[1], msgids, index, found)
         return found
 
     def _chunk(self, msgid: int) -> tuple[int, bytes]:
