@@ -4,6 +4,7 @@ A ring may be missed, come twice or late, so nothing here is more than a reason 
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
 
@@ -19,6 +20,9 @@ from rockdove.core.ports import Log, Scheduler
 from rockdove.core.records import Draft
 from rockdove.core.registry import Registry
 from rockdove.wire import im_pb2 as pb
+
+if TYPE_CHECKING:
+    from rockdove.core.session import Session
 
 
 class Hearing:
@@ -141,7 +145,16 @@ class Hearing:
             return
         session = self._registry.of_device(replace.user, replace.device)
         if session is not None and session.login < replace.login:
+            self._scheduler.spawn(self._give_way(session, replace, answer))
+        else:
+            self._answer_when_settled(replace, answer)
+
+    async def _give_way(self, session: "Session", replace: news.Replace, answer: Callable[[bytes], None]) -> None:
+        if await self._holding.is_overtaken(session):
             session.end(pb.REPLACED, REPLACED)
+        self._answer_when_settled(replace, answer)
+
+    def _answer_when_settled(self, replace: news.Replace, answer: Callable[[bytes], None]) -> None:
         # What it had sent is stored first, also where it is gone already.
         lane = self._commit.of(replace.user)
         self._holding.when_settled(replace.user, replace.device, lambda: lane.then(lambda _: answer(b"")))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from rockdove.core import news_pb2 as news
-from rockdove.core.errors import REPLACED
+from rockdove.core.errors import REPLACED, StoreUnavailable
 from rockdove.core.neighbours import Neighbours
 from rockdove.core.ports import Scheduler, Store
 from rockdove.core.records import Device
@@ -90,6 +90,14 @@ class Holding:
         return there
 
     # -- asked by other nodes
+
+    async def is_overtaken(self, session: "Session") -> bool:
+        """Whether the store, too, knows of a newer login of the session's device: who asks may have given his back since."""
+        try:
+            device = await self._store.device(session.user, session.device_name)
+        except StoreUnavailable:  # better one session too few than one too many
+            return True
+        return device is None or device.login > session.login
 
     def stays(self, asked: news.Replace) -> bool:
         """Whether the device is here by a Connect that is clearly newer than that of who asks."""

@@ -10,7 +10,7 @@ import sys
 class Blocked:
     def find_spec(self, name, path=None, target=None):
         top = name.partition(".")[0]
-        if top not in sys.stdlib_module_names and top not in ("rockdove", "google"):
+        if top not in sys.stdlib_module_names and top not in ("rockdove", "rockdove__mypyc", "google"):
             raise ModuleNotFoundError(f"{name} is not installed here")
 sys.meta_path.insert(0, Blocked())
 """

@@ -11,10 +11,10 @@ from rockdove.core import news_pb2 as news
 from rockdove.core.delivery import ring as ring_module
 from rockdove.core.delivery.ring import RECORD_BYTES, RING_BYTES, Ring
 from rockdove.core.delivery.run import Run
-from rockdove.core.errors import REPLACED
+from rockdove.core.errors import REPLACED, StoreUnavailable
 from rockdove.core.hearing import Hearing
 from rockdove.core.holding import CLEARLY_MS, Holding
-from rockdove.core.records import Draft, single_conversation
+from rockdove.core.records import Device, Draft, single_conversation
 from rockdove.core.registry import Registry
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
@@ -78,6 +78,18 @@ class Lane:
             self.waiting.pop()(None)
 
 
+class Devices:
+    """A store in which the device has this login."""
+
+    login = 5
+    away = False
+
+    async def device(self, *_: object) -> Device:
+        if self.away:
+            raise StoreUnavailable("the database is away")
+        return Device(1, 0, 0, self.login, 2)
+
+
 class Nodes:
     """A ring on one node, and the hearing of another."""
 
@@ -89,7 +101,9 @@ class Nodes:
         fanout: Any = self.heard
         self.lane = Lane()
         lanes: Any = self.lane
-        self.holding = Holding(fanout, self.registry, fanout, self.clock)
+        self.store = Devices()
+        store: Any = self.store
+        self.holding = Holding(store, self.registry, fanout, self.clock)
         self.hearing = Hearing(self.registry, fanout, fanout, fanout, lanes, self.holding, self.clock, self.journal)
 
     def carry(self) -> list[str]:
@@ -273,6 +287,20 @@ def test_an_older_session_is_ended_and_its_end_is_told_when_all_of_it_is_stored(
     assert answers == []
     nodes.lane.commits_return()
     assert answers == [b""]
+
+
+@stands_in
+@pytest.mark.parametrize(("login", "away", "ended"), [(4, False, False), (5, False, True), (4, True, True)])
+def test_a_session_is_ended_only_if_the_store_knows_of_a_newer_login_as_a_question_may_come_late(
+    nodes: Nodes, login: int, away: bool, ended: bool
+) -> None:
+    session: Any = Session(login=4)
+    nodes.registry.add(session, 1, "alice")
+    nodes.store.login, nodes.store.away = login, away
+    answers: list[bytes] = []
+    ask(nodes, news.Question(replace=news.Replace(user=1, device="phone", login=5)), answers)
+    nodes.lane.commits_return()
+    assert (bool(session.ended), answers) == (ended, [b""])
 
 
 def test_of_a_session_that_is_gone_already_all_is_stored_before_the_answer(nodes: Nodes) -> None:

@@ -39,7 +39,7 @@ class Requests:
         if free is not None and free.below == HIGHEST:
             return free.above
         stored = 0 if settled is None else from_order(settled)
-        return max([stored, *(max(tail.keys[device].seqids) for tail in tails if tail.keys.get(device))])
+        return max([stored, *(max(tail.keys[device].seqids, default=0) for tail in tails if device in tail.keys)])
 
     def free(self, device: int, tails: Sequence[Tail]) -> Free:
         """What is free of this device's seqids. Who uses one raises `above` to it."""
@@ -116,7 +116,7 @@ class Requests:
 
     def settle(self, device: int, keys: Keys) -> None:
         """Put keys, by seqid upwards, into the tables."""
-        if not keys:
+        if not len(keys):  # compiled, what is merely empty counts as true
             return
         first, last = keys.seqids[0], keys.seqids[-1]
         row = self._connection.execute("SELECT last_seqid FROM device WHERE id = ?", (device,)).fetchone()
@@ -149,7 +149,7 @@ class Requests:
         first, block = self._block(device, seqid)
         if block.find(seqid) is not None:
             rest, key = block.without(seqid), (device, first)
-            if rest:
+            if len(rest):
                 self._connection.execute(
                     "UPDATE request_block SET entries = ? WHERE device = ? AND first_seqid = ?", (rest.block(), *key)
                 )
