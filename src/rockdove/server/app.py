@@ -33,7 +33,9 @@ from rockdove.transport.http import HttpServer
 from rockdove.transport.http.health import health_app
 from rockdove.transport.tcp import Listener
 
-RESERVED_FILES: Final = 64  # descriptors kept for the database, listeners and connections being refused
+RESERVED_FILES: Final = (
+    128  # descriptors kept for the database, connections being refused, and listeners, sixteen for each address
+)
 FAREWELL_SECONDS: Final = 3.0  # for clients to read their last frame
 STORE_SECONDS: Final = 1.0  # for what the store has not answered when they have gone
 SILENT_SECONDS: Final = 10.0  # of a shared store, after which no new clients should come here

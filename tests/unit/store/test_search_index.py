@@ -10,7 +10,7 @@ import pytest
 
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.text import Terms
-from rockdove.store.sqlite import search
+from rockdove.store.sqlite import search, search_index
 from rockdove.store.sqlite.database import DATABASE
 from rockdove.store.sqlite.search_index import SEARCH_INDEX, Document, SearchIndex
 from rockdove.store.sqlite.store import SqliteStore
@@ -223,3 +223,41 @@ def test_the_index_lies_beside_the_database(town: Town, data: Path) -> None:
     town.index()
     assert isinstance(town.backend.store, SqliteStore)
     assert {DATABASE, SEARCH_INDEX} <= {path.name for path in data.iterdir()}
+
+
+def fill_up(index: SearchIndex, at: int) -> int:
+    """Index until the file may not grow any more; the first msgid that failed."""
+    assert index._connection is not None
+    (pages,) = index._connection.execute("PRAGMA page_count").fetchone()
+    index._connection.execute(f"PRAGMA max_page_count={pages}")
+    while True:
+        try:
+            index.add([Document(at, 7, " ".join(f"word{at}x{number}" for number in range(2_000)))], at)
+        except StoreUnavailable:
+            return at
+        at += 1
+
+
+def test_a_full_disk_costs_what_was_not_committed_and_no_more(path: Path) -> None:
+    with closing(SearchIndex(path, 1, 0)) as index:  # all messages are newer than the start
+        index.add(TEA, 3)
+        index.commit()
+        index.add([Document(4, 7, "black tea")], 4)
+        fill_up(index, 5)
+        assert (index.last_msgid, found(index, "tea", 7)) == (3, [3, 2, 1])
+
+
+def test_what_was_not_committed_is_indexed_again_also_if_the_file_is_locked_when_it_is_opened_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_index, "BUSY_SECONDS", 0.05)
+    with closing(SearchIndex(path, 1, 0)) as index:
+        index.add(TEA, 3)
+        index.commit()
+        index.add([Document(4, 7, "black tea")], 4)
+        fill_up(index, 5)
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            with pytest.raises(StoreUnavailable):
+                _ = index.last_msgid
+        assert index.last_msgid == 3

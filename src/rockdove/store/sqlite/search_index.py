@@ -86,6 +86,7 @@ class SearchIndex:
             connection.execute("INSERT INTO document (document, rank) VALUES ('merge', ?)", (_MERGE_PAGES,))
             connection.execute("UPDATE progress SET last_msgid = ?", (last_msgid,))
             self._last_msgid = last_msgid
+            self._newest = max(self._newest, last_msgid)  # the store's, as we know now
             self._uncommitted += len(rows)
         if self._uncommitted >= _TOGETHER:
             self.commit()
@@ -143,7 +144,7 @@ class SearchIndex:
                 self._open()
             assert self._connection is not None
             yield self._connection
-        except (sqlite3.Error, StoreFailed, OSError) as error:
+        except (sqlite3.Error, StoreFailed, StoreUnavailable, OSError) as error:
             if isinstance(error, StoreFailed) or not _passes(error):
                 self._remove()
             else:
@@ -191,7 +192,9 @@ class SearchIndex:
 
 def _passes(error: Exception) -> bool:
     """Whether it may go well the next time, with the same file."""
-    return isinstance(error, OSError) or (isinstance(error, sqlite3.Error) and isinstance(translated(error), StoreUnavailable))
+    return isinstance(error, OSError | StoreUnavailable) or (
+        isinstance(error, sqlite3.Error) and isinstance(translated(error), StoreUnavailable)
+    )
 
 
 def _tokens(document: Document) -> str:
