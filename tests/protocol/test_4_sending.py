@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from rockdove.core.errors import StoreFailed, StoreUnavailable
+from rockdove.core.plain import RUN
 from rockdove.core.records import UserState
 from rockdove.core.session import OVERTAKING_MS
 from rockdove.wire import im_pb2 as pb
@@ -145,20 +146,23 @@ def test_what_could_not_be_stored_is_unavailable_and_may_be_sent_again(virtual: 
     assert len(bob.pull("alice").messages) == 1
 
 
+IN_A_ROW = {seqid: f"word {seqid}" for seqid in range(11, 11 + RUN + 2)}  # texts that are stored together
+
+
 def in_one_piece(client: Client, to: str, words: dict[int, str]) -> dict[int, pb.Response]:
     """Send texts by seqid in one piece; their answers."""
     client.write(*(sending(seqid, text_message(to, text)) for seqid, text in words.items()))
     return {seqid: client.answer(seqid) for seqid in words}
 
 
-@pytest.mark.parametrize("again", [[11, 12, 13], [11], [12], [13], [11, 12], [12, 13]])
+@pytest.mark.parametrize("again", [[*IN_A_ROW], [11], [15], [max(IN_A_ROW)], [11, 12], [15, 17]])
 def test_texts_in_one_piece_of_which_some_were_stored_before(alice: Client, bob: Client, again: list[int]) -> None:
     alice.say("bob", "zero", 10)
-    words = {11: "one", 12: "two", 13: "three"}
+    words = IN_A_ROW
     before = {seqid: alice.say("bob", words[seqid], seqid) for seqid in again}
     answers = {seqid: pb.Sent.FromString(answer.payload) for seqid, answer in in_one_piece(alice, "bob", words).items()}
     assert {seqid: answers[seqid] for seqid in again} == before
-    assert sorted(answer.seq for answer in answers.values()) == [2, 3, 4]
+    assert sorted(answer.seq for answer in answers.values()) == [*range(2, len(words) + 2)]
     new = [words[seqid] for seqid in words if seqid not in again]
     assert [text_of(message) for message in bob.messages()] == ["zero", *(words[seqid] for seqid in again), *new]
 
@@ -166,52 +170,58 @@ def test_texts_in_one_piece_of_which_some_were_stored_before(alice: Client, bob:
 def test_texts_in_one_piece_of_which_one_has_a_used_seqid(alice: Client, bob: Client) -> None:
     alice.say("bob", "zero", 10)
     alice.say("bob", "one", 12)
-    answers = in_one_piece(alice, "bob", {11: "before", 12: "other", 13: "after"})
-    assert [code_name(answer) for answer in answers.values()] == ["OK", "ALREADY_EXISTS", "OK"]
-    assert [text_of(message) for message in bob.messages()] == ["zero", "one", "before", "after"]
+    answers = in_one_piece(alice, "bob", IN_A_ROW)
+    refused = [seqid for seqid, answer in answers.items() if code_name(answer) != "OK"]
+    assert (refused, code_name(answers[12])) == ([12], "ALREADY_EXISTS")
+    others = [word for seqid, word in IN_A_ROW.items() if seqid != 12]
+    assert [text_of(message) for message in bob.messages()] == ["zero", "one", *others]
 
 
 def test_the_same_text_twice_in_one_piece_is_stored_once(alice: Client, bob: Client) -> None:
     alice.say("bob", "zero", 10)
-    alice.write(*(sending(seqid, text_message("bob", "x")) for seqid in (11, 12, 12, 13)))
-    sent = [pb.Sent.FromString(alice.take("response").payload).seq for _ in range(4)]
-    assert sent == [2, 3, 3, 4]
-    assert [text_of(message) for message in bob.messages()] == ["zero", "x", "x", "x"]
+    seqids = [11, 12, 12, *range(13, 13 + RUN)]
+    alice.write(*(sending(seqid, text_message("bob", "x")) for seqid in seqids))
+    sent = [pb.Sent.FromString(alice.take("response").payload).seq for _ in seqids]
+    assert sent == [2, 3, 3, *range(4, 4 + RUN)]
+    assert [text_of(message) for message in bob.messages()] == ["zero", *["x"] * (RUN + 2)]
 
 
 def test_texts_in_one_piece_to_two_receivers_keep_their_order(world: World, alice: Client, bob: Client) -> None:
     carol = live(world, "carol")
     for peer in ("bob", "carol"):
         alice.say(peer, "zero")
-    words = ["1", "2", "3", "4", "5", "6", "7", "8"]
-    peers = ["bob", "bob", "carol", "bob", "carol", "carol", "bob", "bob"]
+    peers = ["bob"] * RUN + ["carol"] + ["bob"] * 2 + ["carol"] * RUN + ["bob"]
+    words = [str(number) for number in range(len(peers))]
     seqids = [alice.next_seqid() for _ in words]
     alice.write(*(sending(*each) for each in zip(seqids, map(text_message, peers, words), strict=True)))
     answers = [alice.take("response") for _ in words]
     assert [answer.seqid for answer in answers] == seqids
     msgids = [pb.Sent.FromString(answer.payload).msgid for answer in answers]
     assert msgids == sorted(msgids)
-    assert [text_of(message) for message in bob.messages()] == ["zero", "1", "2", "4", "7", "8"]
-    assert [text_of(message) for message in carol.messages()] == ["zero", "3", "5", "6"]
+    for client, name in ((bob, "bob"), (carol, "carol")):
+        expected = [word for word, peer in zip(words, peers, strict=True) if peer == name]
+        assert [text_of(message) for message in client.messages()] == ["zero", *expected]
 
 
 def test_texts_in_one_piece_to_a_group_that_one_may_not_write_to_are_each_refused(alice: Client, bob: Client) -> None:
     make_group(alice, "bob")
     say_in(bob, "hello")
     assert ask_group(alice, mute=pb.GroupMute(id=GROUP, user="bob", seconds=60)).code == pb.OK
-    bob.write(*(sending(seqid, in_group(text_message(GROUP, "psst"))) for seqid in (101, 102)))
-    assert [code_name(bob.answer(seqid)) for seqid in (101, 102)] == ["PERMISSION_DENIED"] * 2
+    bob.write(*(sending(seqid, in_group(text_message(GROUP, "psst"))) for seqid in IN_A_ROW))
+    assert {code_name(bob.answer(seqid)) for seqid in IN_A_ROW} == {"PERMISSION_DENIED"}
+    assert ask_group(alice, mute=pb.GroupMute(id=GROUP, user="bob")).code == pb.OK
+    bob.write(*(sending(seqid, in_group(text_message(GROUP, "psst"))) for seqid in IN_A_ROW))
+    assert {code_name(bob.answer(seqid)) for seqid in IN_A_ROW} == {"OK"}
 
 
 def test_texts_in_one_piece_that_cannot_be_stored_are_each_told_so(virtual: VirtualWorld) -> None:
     alice, bob = live(virtual, "alice"), live(virtual, "bob")
     alice.say("bob", "zero", 10)
     virtual.store.fails_with = StoreUnavailable("the disk is full")
-    words = {11: "one", 12: "two", 13: "three"}
-    assert [code_name(answer) for answer in in_one_piece(alice, "bob", words).values()] == ["UNAVAILABLE"] * 3
+    assert {code_name(answer) for answer in in_one_piece(alice, "bob", IN_A_ROW).values()} == {"UNAVAILABLE"}
     virtual.store.fails_with = None
-    assert [code_name(answer) for answer in in_one_piece(alice, "bob", words).values()] == ["OK"] * 3
-    assert [text_of(message) for message in bob.messages()] == ["zero", "one", "two", "three"]
+    assert {code_name(answer) for answer in in_one_piece(alice, "bob", IN_A_ROW).values()} == {"OK"}
+    assert [text_of(message) for message in bob.messages()] == ["zero", *IN_A_ROW.values()]
 
 
 def test_what_was_sent_behind_a_message_that_could_not_be_stored_does_not_overtake_it(virtual: VirtualWorld) -> None:

@@ -1,5 +1,6 @@
 """Frames to commands and back: protobuf for everything that is read, bytes put together for what is written most often."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from struct import Struct
 from typing import Final
@@ -10,13 +11,13 @@ from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import broken
 
 ONE_BYTE: Final = 128  # varints below this take one byte
-VARINTS: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
+_VARINT: Final = [bytes((n,)) for n in range(128)] + [bytes((n & 127 | 128, n >> 7)) for n in range(128, 1 << 14)]
 _FIXED64 = Struct("<Q")
 _PLACE = Struct("<BQB")  # Message.msgid, and the key of its seq
 _SEQID = Struct("<BQ")  # Request.seqid with its key
 _LAST_SEQID = Struct("<BQ")  # ConAck.last_seqid with its key
 _SENT = Struct("<6sQ3sQ")  # an answer with a seqid, up to the place
-SENT_HEADS: Final = [  # its pieces, by how long the place and the timestamp are; all lengths are below 128
+_SENT_HEADS: Final = [  # its pieces, by how long the place and the timestamp are; all lengths are below 128
     (bytes((size + 24, 8, 1, 0x3A, size + 20, 0x19)), bytes((0x22, size + 9, 9))) for size in range(24)
 ]
 HEADS: Final = 4_096  # heads of pushes that are remembered
@@ -31,8 +32,8 @@ _VARINT_TYPE, _I64_TYPE, _LENGTH_TYPE, _GROUP_TYPE, _END_GROUP_TYPE, _I32_TYPE =
 
 def varint(value: int) -> bytes:
     """`value` (at least 0) as a protobuf varint."""
-    if value < len(VARINTS):
-        return VARINTS[value]
+    if value < len(_VARINT):
+        return _VARINT[value]
     pieces = bytearray()
     while value > 127:
         pieces.append(value & 127 | 128)
@@ -141,7 +142,7 @@ def record(body: bytes, sender: bytes, msgid: int, seq: int, timestamp: bytes) -
     """
     if not seq:  # transient
         return b"%b%bA%bP%b" % (body, sender, _FIXED64.pack(msgid), timestamp)
-    place = VARINTS[seq] if seq < 16384 else varint(seq)
+    place = _VARINT[seq] if seq < 16384 else varint(seq)
     return b"".join((body, sender, _PLACE.pack(0x41, msgid, 0x48), place, b"P", timestamp))
 
 
@@ -159,11 +160,19 @@ def push(record: bytes, msgid: int) -> bytes:
     """
     if not msgid:
         return event(pb.MESSAGE, record)
-    return b"".join((push_head(len(record)), record, _SEQID.pack(0x21, msgid)))
+    return b"".join((_push_head(len(record)), record, _SEQID.pack(0x21, msgid)))
+
+
+def pushes(records: Sequence[bytes], msgids: Sequence[int]) -> bytes:
+    """The frames that carry stored Messages to a device, as `push` makes them, together."""
+    pieces: list[bytes] = []
+    for record, msgid in zip(records, msgids, strict=True):
+        pieces += (_push_head(len(record)), record, _SEQID.pack(0x21, msgid))
+    return b"".join(pieces)
 
 
 @lru_cache(HEADS)
-def push_head(size: int) -> bytes:
+def _push_head(size: int) -> bytes:
     """What stands before a record of `size` bytes in the frame that pushes it."""
     record = b"\x12" + varint(size)
     request = b"\x08\x01\x32" + varint(len(record) + size + _SEQID.size) + record
@@ -175,10 +184,10 @@ def sent(seqid: int, msgid: int, seq: int, timestamp: bytes) -> bytes:
 
     `timestamp` is the varint of the ms since the epoch.
     """
-    tail = b"\x10%b\x18%b" % (VARINTS[seq] if seq < 16384 else varint(seq), timestamp) if seq else b"\x18" + timestamp
+    tail = b"\x10%b\x18%b" % (_VARINT[seq] if seq < 16384 else varint(seq), timestamp) if seq else b"\x18" + timestamp
     if not seqid:
         return response(0, b"\x09" + _FIXED64.pack(msgid) + tail)
-    head, payload = SENT_HEADS[len(tail)]
+    head, payload = _SENT_HEADS[len(tail)]
     return _SENT.pack(head, seqid, payload, msgid) + tail
 
 

@@ -248,3 +248,12 @@ def test_the_answer_to_a_heartbeat_is_what_protobuf_writes(time: int) -> None:
 def test_a_delivered_receipt_is_what_protobuf_writes(user: str, seq: int) -> None:
     receipt = pb.Receipt(kind=pb.Receipt.DELIVERED, peer=user, seq=seq, user=user)
     assert codec.delivered(user, seq) == codec.event(pb.RECEIPT, receipt.SerializeToString())
+
+
+@given(st.lists(st.tuples(st.binary(min_size=1, max_size=300), u64.filter(bool)), max_size=8))
+def test_pushes_together_are_those_of_each(messages: list[tuple[bytes, int]]) -> None:
+    records, msgids = [record for record, _ in messages], [msgid for _, msgid in messages]
+    requests = [pb.Request(payload=record, seqid=msgid) for record, msgid in messages]
+    assert codec.pushes(records, msgids) == b"".join(
+        codec.frame(pb.Command(version=1, request=request)) for request in requests
+    )

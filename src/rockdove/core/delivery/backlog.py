@@ -7,7 +7,7 @@ from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.ports import Scheduler, Store
 from rockdove.core.records import GROUPS_END, OPEN, Stored, next_span
-from rockdove.wire import codec, columns
+from rockdove.wire import codec
 from rockdove.wire.limits import BACKLOG_TURN
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Backlog:
                     codec.tombstone(record) if seq in hidden else record for seq, record in zip(seqs, records, strict=True)
                 )
             own = [message.seq for message in foreign if message.sender == outbound.user] if outbound.user in senders else ()
-            outbound.push(stream, seqs, msgids, own, columns.pushes(records, msgids), self._scheduler.now_ms())
+            outbound.push(stream, seqs, msgids, own, codec.pushes(records, msgids), self._scheduler.now_ms())
             stream.position = messages[-1].seq  # what follows the last one was sent by this device
         if outbound.waiting_bytes > FLUSH_BYTES:
             outbound.write_out()

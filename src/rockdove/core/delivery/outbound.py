@@ -227,10 +227,7 @@ class Outbound:
         One that was not pushed here, or was acknowledged before, has no effect.
         """
         awaited = self.window.awaited
-        if len(msgids) > 1:  # the newest one of a conversation stands for all before it
-            ordered = sorted(msgids)
-            msgids = list(dict(zip(map(awaited.get, ordered), ordered, strict=True)).values())
-        for msgid in msgids:
+        for msgid in reversed(msgids):  # the last one of a conversation stands for all before it
             stream = awaited.get(msgid)
             if stream is not None:
                 self.window.ack(stream, msgid, now_ms)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from rockdove.core.records import Draft, Outcome
-from rockdove.wire import codec, columns
+from rockdove.wire import codec
 
 
 class Run:
@@ -30,7 +30,7 @@ class Run:
         """What is written to each session: built when the first one wants it."""
         if not self._frames:
             if self.last > self.first:
-                self._frames = columns.pushes(self._records, self.msgids)
+                self._frames = codec.pushes(self._records, self.msgids)
             else:
                 self._frames = codec.push(self._records[0], self.msgids[0])
         return self._frames

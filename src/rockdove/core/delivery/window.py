@@ -1,7 +1,6 @@
 """What was pushed to a device, and has it been acknowledged (protocol §5)."""
 
 from bisect import bisect_left
-from collections import deque
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -96,10 +95,9 @@ class Window:
         stream.msgids += msgids
         if own:
             stream.own += own
-        if len(msgids) == 1:
-            self.awaited[msgids[0]] = stream
-        else:
-            self.awaited.update(dict.fromkeys(msgids, stream))
+        awaited = self.awaited
+        for msgid in msgids:
+            awaited[msgid] = stream
         return first
 
     def _push_again(self, stream: Stream, seqs: Sequence[int], msgids: Sequence[int], own: Sequence[int]) -> None:
@@ -136,10 +134,8 @@ class Window:
             self._acked_own(stream, unacked[:count])
         elif seq > stream.acked_foreign:
             stream.acked_foreign = seq
-        if count == 1:
-            del self.awaited[msgid]
-        else:
-            deque(map(self.awaited.__delitem__, msgids[:count]), maxlen=0)
+        for earlier in msgids[:count]:
+            del self.awaited[earlier]
         del unacked[:count], msgids[:count]
         if stream.position < seq:  # acknowledged while it was about to be pushed again
             stream.position = seq

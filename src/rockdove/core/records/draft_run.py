@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from rockdove.core.errors import Refusal
-from rockdove.core.msgid import timestamp_field, timestamp_ms
+from rockdove.core.msgid import timestamp_field
 from rockdove.core.records.message import Draft, Outcome
-from rockdove.wire import columns
+from rockdove.wire import codec
 
 if TYPE_CHECKING:
     from rockdove.core.ports import Permit
@@ -76,19 +76,23 @@ class DraftRun:
     def place(self, first_seq: int) -> None:
         """Give them their places in the conversation: now the records that will be pushed are complete."""
         self.first_seq = first_seq
-        self.records = columns.records(self.bodies, self.sender_field, self.msgids, first_seq, self._timestamps())
+        sender, record = self.sender_field, codec.record
+        self.records = [
+            record(body, sender, msgid, seq, timestamp_field(msgid))
+            for seq, (body, msgid) in enumerate(zip(self.bodies, self.msgids, strict=True), first_seq)
+        ]
 
     def sent(self) -> bytes:
         """The frames that answer the sender."""
-        return columns.sent(self.seqids, self.msgids, self.first_seq, self._timestamps())
+        sent = codec.sent
+        return b"".join(
+            [
+                sent(seqid, msgid, seq, timestamp_field(msgid))
+                for seq, (seqid, msgid) in enumerate(zip(self.seqids, self.msgids, strict=True), self.first_seq)
+            ]
+        )
 
     @property
     def digests(self) -> list[int]:
         """Of each, `digest_of` its content."""
         return list(map(crc32, self.bodies))
-
-    def _timestamps(self) -> list[bytes]:
-        msgids = self.msgids
-        if timestamp_ms(msgids[0]) == timestamp_ms(msgids[-1]):
-            return [timestamp_field(msgids[0])] * len(msgids)
-        return list(map(timestamp_field, msgids))

@@ -6,8 +6,7 @@ short, and never hold messages of two commits.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, repeat
-from operator import add
+from itertools import accumulate
 from struct import Struct
 from typing import Any, Final, NamedTuple
 
@@ -45,14 +44,14 @@ def chunks(packed: Sequence[bytes]) -> list[tuple[int, bytes]]:
     return rows
 
 
-def packed_run(run: DraftRun, digests: Sequence[int]) -> Iterator[bytes]:
+def packed_run(run: DraftRun, digests: Sequence[int]) -> list[bytes]:
     """The entries of messages in a row that have their places."""
-    records = run.records
-    seqs = range(run.first_seq, run.first_seq + len(records))
-    conversations, senders, devices = repeat(run.conversation), repeat(run.sender), repeat(run.device)
-    lengths = map(len, records)
-    heads = map(HEADER.pack, run.msgids, conversations, seqs, senders, devices, run.seqids, digests, lengths)
-    return map(add, heads, records)
+    conversation, sender, device, header = run.conversation, run.sender, run.device, HEADER.pack
+    messages = enumerate(zip(run.msgids, run.seqids, digests, run.records, strict=True), run.first_seq)
+    return [
+        header(msgid, conversation, seq, sender, device, seqid, digest, len(record)) + record
+        for seq, (msgid, seqid, digest, record) in messages
+    ]
 
 
 def pack(entry: Entry) -> bytes:
