@@ -12,7 +12,7 @@ from tests.raw import DEADLINE_SECONDS, Closed, RawClient, text_message, text_of
 
 pytestmark = pytest.mark.crash
 
-OPEN_FILES = 96
+OPEN_FILES = 160
 CROWD = 150
 
 
