@@ -1,11 +1,10 @@
 """Messages in a row on their way into the store, as columns: most of what each of them costs is then paid once for all."""
 
 from typing import TYPE_CHECKING, Any
-from zlib import crc32
 
 from rockdove.core.errors import Refusal
 from rockdove.core.msgid import timestamp_field
-from rockdove.core.records.message import Draft, Outcome
+from rockdove.core.records.message import Draft, Outcome, digest_of
 from rockdove.wire import codec
 
 if TYPE_CHECKING:
@@ -95,4 +94,4 @@ class DraftRun:
     @property
     def digests(self) -> list[int]:
         """Of each, `digest_of` its content."""
-        return list(map(crc32, self.bodies))
+        return list(map(digest_of, self.bodies))
