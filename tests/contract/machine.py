@@ -142,10 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.now_ms += 1
         for pair, name, numbers, words in runs:
             drafts = [self._draft(Sending(pair, name, seqid, words)) for seqid in numbers]
-            if self.store.shared:  # these know no runs
-                batch.messages += drafts
-            else:
-                batch.runs.append(DraftRun(drafts[0], numbers, [draft.body for draft in drafts]))
+            batch.runs.append(DraftRun(drafts[0], numbers, [draft.body for draft in drafts]))
         batch.messages += map(self._draft, sendings)
         for pair, name, percent in marks:
             device = self._device(pair[0], name)

@@ -67,7 +67,7 @@ def _take_texts(session: "Session", data: bytes, at: int, limit: int, longest: i
         return 1, at_next
     seqids, bodies = [seqid], [body]
     at_next = session.texts.scan_on(data, at_next, limit - 1, longest, receiver, seqids, bodies)
-    if len(seqids) >= RUN and session.in_runs and session.uncommitted == 1:
+    if len(seqids) >= RUN and session.uncommitted == 1:
         commit.send_run(DraftRun(first_draft, seqids, bodies))
     else:
         commit.send(first_draft)

@@ -68,7 +68,6 @@ class Session:
         "connected_ms",
         "credential_version",
         "device_name",
-        "in_runs",
         "kicked_ms",
         "login",
         "name",
@@ -103,7 +102,6 @@ class Session:
         self._looking = False
         self._looked_ms = NEVER  # when it last looked; only of interest where other nodes write to the store
         self._input_paused = False
-        self.in_runs = not node.store.shared  # whether texts in a row are stored together
         self.uncommitted = 0  # messages taken and not yet answered
         self._missing: tuple[int, int] | None = None  # by seqid, and until when (ms)
         self.user = 0

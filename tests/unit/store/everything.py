@@ -18,7 +18,7 @@ from tests.contract.model import draft_of
 MESSAGES: Final = 40
 CUT: Final = 5  # of them, from the beginning
 ROWS: Final = 5  # that are made up, of each table
-_FROM_MESSAGES: Final = ("setting", "message", "request", "request_expiry")
+_FROM_MESSAGES: Final = ("setting", "message", "request")
 
 
 def fill(directory: Path, seal_at: int = 16) -> None:

@@ -50,8 +50,11 @@ class Fanout:
         self.push(run_of(drafts), drafts[0].group_version, now_ms)
 
     def run(self, run: DraftRun, now_ms: int) -> None:
-        """Likewise, where there is no other node."""
-        self.push(Run(run.conversation, run.first_seq, run.msgids, run.records, run.sender, run.device), 0, now_ms)
+        """Likewise."""
+        if self._ring is not None:
+            self._ring.run(run)
+        told = Run(run.conversation, run.first_seq, run.msgids, run.records, run.sender, run.device)
+        self.push(told, run.group_version, now_ms)
 
     def remind(self, draft: Draft, now_ms: int) -> None:
         """A message was found to be stored, perhaps by a node that died before it told anybody: whoever lacks it reads it."""

@@ -8,7 +8,7 @@ from typing import Final
 
 from rockdove.core import news_pb2 as news
 from rockdove.core.ports import Bus, Scheduler
-from rockdove.core.records import GROUPS_END, Draft, single_members
+from rockdove.core.records import GROUPS_END, Draft, DraftRun, single_members
 from rockdove.core.topics import group_topic, user_topic
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.codec import varint
@@ -31,6 +31,15 @@ class Ring:
     def message(self, draft: Draft) -> None:
         """A message of a log is durable."""
         self._to_members(draft.conversation, _stored(draft, draft.group_version))
+
+    def run(self, run: DraftRun) -> None:
+        """Likewise, for several in a row."""
+        stored = news.Stored(
+            conversation=run.conversation, sender=run.sender, device=run.device, group_version=run.group_version
+        )
+        for seq, (msgid, record) in enumerate(zip(run.msgids, run.records, strict=True), run.first_seq):
+            stored.seq, stored.msgid, stored.record = seq, msgid, record if len(record) <= RECORD_BYTES else b""
+            self._to_members(run.conversation, stored)
 
     def reminder(self, draft: Draft) -> None:
         """This message was perhaps not told: whoever has not got it reads it."""

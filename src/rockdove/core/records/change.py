@@ -162,7 +162,7 @@ class Change:
 class Batch:
     """What one turn of the loop wants durable: runs first, of each session at most one, then the rest as it was asked for."""
 
-    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "newcomers", "now_ms", "runs", "seen")
+    __slots__ = ("changes", "cursors", "lane", "messages", "msgids", "newcomers", "now_ms", "parts", "runs", "seen")
 
     def __init__(self, lane: int = 0) -> None:
         self.lane = lane  # from 0 to below Store.lanes
@@ -174,6 +174,27 @@ class Batch:
         self.seen: set[int] = set()  # devices that are here now
         self.newcomers: list[tuple[int, str, str]] = []  # devices that are about to be opened: user, name, client
         self.now_ms = 0
+        self.parts: Sequence[Batch] = ()  # the batches that this one was joined of
+
+    @classmethod
+    def joined(cls, batches: Sequence["Batch"]) -> "Batch":
+        """One of several that have been numbered, without changes and newcomers: all their runs, and then their messages."""
+        if len(batches) == 1:
+            return batches[0]
+        whole = cls(batches[0].lane)
+        whole.parts, whole.msgids, whole.now_ms = batches, batches[0].msgids, batches[-1].now_ms
+        for batch in batches:
+            whole.seen |= batch.seen
+            for place, seq in batch.cursors.items():
+                whole.cursors[place] = max(seq, whole.cursors.get(place, 0))
+        whole._collect()
+        if whole.runs and whole.msgids is not None:  # a message of a batch stands behind the runs of the next one now
+            whole.number(whole.msgids)
+        return whole
+
+    def _collect(self) -> None:
+        self.runs = [run for part in self.parts for run in part.runs]
+        self.messages = [draft for part in self.parts for draft in part.messages]
 
     def __bool__(self) -> bool:
         return bool(self.messages or self.runs or self.changes) or self.marks
@@ -205,6 +226,11 @@ class Batch:
                     change.draft.msgid = change.msgids[-1]
 
     @property
+    def size_bytes(self) -> int:
+        """Of all its messages, those of changes not counted."""
+        return sum(sum(map(len, run.bodies)) for run in self.runs) + sum([len(draft.body) for draft in self.messages])
+
+    @property
     def devices(self) -> set[int]:
         """Of whom it stores messages."""
         drafts = [*self.messages, *(change.draft for _, change in self.changes if change.draft)]
@@ -222,7 +248,17 @@ class Batch:
             self.unfold(turned_down)
 
     def unfold(self, runs: Sequence[DraftRun]) -> None:
-        """Make messages of some of its runs: the first ones, and numbered after all other runs, which are stored before."""
+        """Make messages of some of its runs: the first ones, and numbered after all other runs, which are stored before.
+
+        What was joined is unfolded in the batch that it is of, whose messages are told of.
+        """
+        if self.parts:
+            for part in self.parts:
+                part.unfold([run for run in part.runs if run in runs])
+            self._collect()
+            if self.msgids is not None:
+                self.number(self.msgids)
+            return
         drafts = [draft for run in runs for draft in run.drafts()]
         gone = set(runs)
         self.runs = [run for run in self.runs if run not in gone]

@@ -22,6 +22,7 @@ class DraftRun:
         "conversation",
         "device",
         "first_seq",
+        "group_version",
         "msgids",
         "origin",
         "outcome",
@@ -51,6 +52,7 @@ class DraftRun:
         self.records: list[bytes] = []
         self.outcome = Outcome.STORED
         self.refusal: Refusal | None = None
+        self.group_version = 0  # as that of a draft
 
     def __len__(self) -> int:
         return len(self.seqids)

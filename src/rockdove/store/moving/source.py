@@ -1,6 +1,5 @@
 """The data directory that is moved, as of one moment. Nothing is written to it."""
 
-import heapq
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -10,9 +9,8 @@ from typing import Final
 from rockdove.store.moving.tables import CONVERSATION, MESSAGE, REQUEST, Key, Row, Table
 from rockdove.store.sqlite.chunk import entries
 from rockdove.store.sqlite.database import lock_for_serving, open_unchanged
-from rockdove.store.sqlite.keys import KEY_BYTES, Keys
 from rockdove.store.sqlite.log import Log, never_unread
-from rockdove.store.sqlite.requests import to_order
+from rockdove.store.sqlite.requests import from_order, to_order
 
 _NAMES: Final = {"account": "user"}  # what is called otherwise in the SQLite file
 _COUNTED: Final = ("user", "account_change", "chat_group")  # tables that never give an id again
@@ -45,11 +43,9 @@ class Source:
         if table is MESSAGE:
             return sum(last - first + 1 for _, _, first, last, _ in self._conversations(()))
         if table is REQUEST:
-            statement = (
-                f"SELECT (SELECT count(*) FROM request) + (SELECT total(length(entries)) FROM request_block) / {KEY_BYTES}"
-            )
+            statement = "SELECT count(*) FROM request_expiry"
         (count,) = self._connection.execute(statement).fetchone()
-        return int(count) + (self._unsettled_requests() if table is REQUEST else 0)
+        return int(count)
 
     def last_ids(self) -> Mapping[str, int]:
         """The highest id that was ever given, by the table in the PostgreSQL database."""
@@ -92,47 +88,20 @@ class Source:
             (last,),
         )
         for (chunk,) in chunks:
-            for msgid, conversation, seq, sender, device, seqid, _, record in entries(chunk):
+            for msgid, conversation, seq, sender, device, seqid, digest, record in entries(chunk):
                 if msgid > last:
-                    yield msgid, conversation, seq, device, to_order(seqid), sender, not never_unread(record), record
-
-    # -- requests
+                    yield msgid, conversation, seq, device, to_order(seqid), sender, not never_unread(record), digest, record
 
     def _requests(self, after: Key) -> Iterator[Row]:
-        """Each once: a crash may have left some in two places."""
-        start: Key = after or (0, _BEFORE_ALL)
-        before: Key = ()
-        for row in heapq.merge(self._blocks(start), self._singles(start), self._unsettled(start)):
-            if row[:2] != before:
-                yield row
-            before = row[:2]
-
-    def _blocks(self, start: Key) -> Iterator[Row]:
-        blocks = self._connection.execute(
-            "SELECT device, entries FROM request_block WHERE device >= ? ORDER BY device, first_seqid", (start[0],)
+        """Of messages that were cut; of others they are known with the message."""
+        keys = self._connection.execute(
+            "SELECT device, seqid FROM request_expiry WHERE (device, seqid) > (?, ?) ORDER BY device, seqid",
+            after or (0, _BEFORE_ALL),
         )
-        for device, block in blocks:
-            for seqid, request in Keys.of_block(block).items():
-                row = (device, to_order(seqid), *request)
-                if row[:2] > start:
-                    yield row
-
-    def _singles(self, start: Key) -> Iterator[Row]:
-        return self._connection.execute(
-            "SELECT device, seqid, msgid, seq, digest FROM request WHERE (device, seqid) > (?, ?) ORDER BY device, seqid", start
-        )
-
-    def _unsettled(self, start: Key) -> Iterator[Row]:
-        rows = [
-            (device, to_order(seqid), *request)
-            for tail in self._log.tails
-            for device, keys in tail.keys.items()
-            for seqid, request in keys.items()
-        ]
-        return (row for row in sorted(rows) if row[:2] > start)
-
-    def _unsettled_requests(self) -> int:
-        return sum(len(keys) for tail in self._log.tails for keys in tail.keys.values())
+        for device, seqid in keys:
+            request = self._log.requests.find(device, from_order(seqid), self._log.tails)
+            if request is not None:
+                yield device, seqid, *request
 
 
 @contextmanager

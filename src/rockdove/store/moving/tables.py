@@ -25,7 +25,9 @@ class Table(NamedTuple):
         return row[: len(self.key)]
 
 
-MESSAGE: Final = Table("message", ("msgid",), ("conversation", "seq", "device", "seqid", "sender", "counted", "record"))
+MESSAGE: Final = Table(
+    "message", ("msgid",), ("conversation", "seq", "device", "seqid", "sender", "counted", "digest", "record")
+)
 REQUEST: Final = Table("request", ("device", "seqid"), ("msgid", "seq", "digest"))
 CONVERSATION: Final = Table("conversation", ("id",), ("tenant", "first_seq", "last_seq", "last_msgid"))
 
@@ -47,7 +49,6 @@ TABLES: Final = (
     CONVERSATION,
     MESSAGE,
     REQUEST,
-    Table("request_expiry", ("msgid",), ("device", "seqid")),
     Table("member", ("account", "conversation"), ("read_seq", "cleared_seq")),
     Table("cursor", ("device", "conversation"), ("seq",)),
     Table("hidden", ("account", "conversation", "seq"), ()),

@@ -12,12 +12,12 @@ from rockdove.core.records import DEFAULT_NAME
 from rockdove.store.address import place_of
 from rockdove.store.moving import MovingError
 from rockdove.store.moving.tables import MESSAGE, TABLES, Key, Row, Table
+from rockdove.store.postgres.chunk import COLUMNS, Message, all_unfolded, folded, kept_of
 from rockdove.store.postgres.database import MOVING, open_whole, passes
-from rockdove.store.postgres.log import kept_of, record_of
 from rockdove.store.postgres.nodes import LEASE
 
 _LOCK: Final = 0x726F636B6D6F7665  # "rockmove"
-_STORED: Final = (*MESSAGE.columns, "whole")  # a row of `message`, as it lies in the table
+_MESSAGES: Final = f"SELECT {COLUMNS} FROM chunk c WHERE c.last_msgid > $1 ORDER BY c.last_msgid LIMIT $2"  # each one message
 _SEQUENCES: Final = {  # what gives the ids of a table
     **{table: f"pg_get_serial_sequence('{table}', 'id')" for table in ("tenant", "account", "device")},
     "account_change": "pg_get_serial_sequence('account_change', 'position')",
@@ -76,17 +76,21 @@ class Target:
 
     async def count(self, table: Table) -> int:
         """How many rows there are."""
-        return int(await self._connection.fetchval(f"SELECT count(*) FROM {table.name} WHERE {table.only}"))
+        return int(await self._connection.fetchval(f"SELECT count(*) FROM {_name(table)} WHERE {table.only}"))
 
     async def page(self, table: Table, after: Key, limit: int) -> Sequence[Row]:
         """The first `limit` rows above that key, upwards."""
+        if table is MESSAGE:
+            (last,) = after or (0,)
+            found = await self._connection.fetch(_MESSAGES, last, limit)
+            return [_moved(message) for message in all_unfolded(found)]
         key = ", ".join(table.key)
         above = f"AND ({key}) > ({', '.join(f'${number}' for number, _ in enumerate(after, 1))})" if after else ""
-        columns = _STORED if table is MESSAGE else table.columns
+        columns = ", ".join(table.columns)
         rows = await self._connection.fetch(
-            f"SELECT {', '.join(columns)} FROM {table.name} WHERE {table.only} {above} ORDER BY {key} LIMIT {limit}", *after
+            f"SELECT {columns} FROM {table.name} WHERE {table.only} {above} ORDER BY {key} LIMIT {limit}", *after
         )
-        return [_moved(row) for row in rows] if table is MESSAGE else [tuple(row) for row in rows]
+        return [tuple(row) for row in rows]
 
     async def prepare(self) -> None:
         """After copying: the database is to know how much there is, to choose good ways to it."""
@@ -98,7 +102,7 @@ class Target:
             for table, last in last_ids.items():
                 await self._connection.execute(f"SELECT setval({_SEQUENCES[table]}, $1, $2)", max(last, 1), last > 0)
             await self._connection.execute(
-                "UPDATE progress SET cut_msgid = $1 WHERE $1 > (SELECT coalesce(max(msgid), 0) FROM message)", last_msgid
+                "UPDATE progress SET cut_msgid = $1 WHERE $1 > (SELECT coalesce(max(last_msgid), 0) FROM chunk)", last_msgid
             )
             await self._connection.execute("DELETE FROM setting WHERE name = $1", MOVING)
 
@@ -118,7 +122,7 @@ class Target:
         is_used = [tuple(row) for row in await self._connection.fetch("SELECT org, appkey FROM tenant")] != names
         for table in TABLES:
             if table.name not in {"setting", "tenant"}:
-                is_used = is_used or await self._connection.fetchval(f"SELECT EXISTS (SELECT FROM {table.name})")
+                is_used = is_used or await self._connection.fetchval(f"SELECT EXISTS (SELECT FROM {_name(table)})")
         if is_used and await self._has_epoch(epoch):
             raise MovingError(f"{self._place} has it all already; rockdove migrate --verify-only compares it")
         if is_used:
@@ -142,9 +146,9 @@ class Target:
     async def _copy(self, table: Table, rows: Iterable[Row]) -> None:
         is_message = table is MESSAGE
         await self._connection.copy_records_to_table(
-            table.name,
+            _name(table),
             records=map(_lying, rows) if is_message else rows,
-            columns=_STORED if is_message else table.columns,
+            columns=COLUMNS.replace("c.", "").split(", ") if is_message else table.columns,
         )
 
 
@@ -166,13 +170,19 @@ async def writing(address: str) -> AsyncIterator[Target]:
         await connection.close()
 
 
+def _name(table: Table) -> str:
+    """Where its rows lie."""
+    return "chunk" if table is MESSAGE else table.name
+
+
 def _lying(row: Row) -> Row:
-    """A row of MESSAGE as it lies in the table."""
-    msgid, _, seq, *_, record = row
-    return *row[:-1], *kept_of(record, msgid, seq)
+    """A row of MESSAGE as it lies in the table: each has a chunk of its own."""
+    msgid, conversation, seq, device, seqid, sender, counted, digest, record = row
+    kept, whole = kept_of(record, msgid, seq)
+    return folded([Message(conversation, seq, msgid, device, seqid, sender, counted, whole, digest, kept)])
 
 
-def _moved(row: asyncpg.Record) -> Row:
+def _moved(message: Message) -> Row:
     """And back."""
-    *rest, record, whole = row
-    return *rest, record_of(record, whole, row["msgid"], row["seq"])
+    place = message.msgid, message.conversation, message.seq
+    return *place, message.device, message.seqid, message.sender, message.counted, message.digest, message.record

@@ -6,23 +6,24 @@ Messages alone go this way, too, when others were faster on the shorter one.
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
 from rockdove.core.records import Append, Batch, Change, Draft, Earlier, MoveRead, Outcome
 from rockdove.store.deciding import refusal_of
+from rockdove.store.postgres.chunk import earlier_of
 from rockdove.store.postgres.database import FATAL, Database
 from rockdove.store.postgres.effects import Effects
 from rockdove.store.postgres.locked import LockedView
 from rockdove.store.postgres.plain import MARKS, marks_of
-from rockdove.store.postgres.proposal import TYPES, Key, Proposal, earlier_of, repeat
+from rockdove.store.postgres.proposal import TYPES, Key, Proposal, repeat
 from rockdove.store.postgres.rights import KnownRights, Rights
-from rockdove.store.postgres.tables import Rows, parameters
+from rockdove.store.postgres.tables import Rows, Statements, parameters
 from rockdove.store.postgres.transaction import FencedError, Ticket
 
 _LOCK: Final = "SELECT id, version, last_seq, last_msgid FROM conversation WHERE id = ANY ($1) ORDER BY id FOR NO KEY UPDATE"
-_STORE: Final = f"SELECT heads, stale, given, earlier FROM store_messages({parameters(*TYPES)})"
+_STORE: Final = f"SELECT heads, stale, given, repeats FROM store_messages({parameters(*TYPES)})"
 _MARKS: Final = f"SELECT store_marks({parameters(*MARKS)})"
 
 
@@ -37,7 +38,8 @@ class Changing:
         self._known = known
         self._ticket = ticket
         self._batch = batch
-        self._view = LockedView(Statements(connection))
+        self._rows = Statements(connection)
+        self._view = LockedView(self._rows)
         self._effects = Effects(connection, self._append, self._view.move)
         self.last_msgid = 0  # the highest that was stored
 
@@ -98,12 +100,12 @@ class Changing:
         """The messages of a step; with `ask` their permits are asked."""
         earlier: dict[Key, Earlier] = {}
         while drafts:
-            proposal = Proposal()
-            await proposal.add(drafts, self._view.rights, earlier, self._view, self._batch.now_ms, ask=ask)
+            proposal = Proposal(self._view.rights, earlier, self._view, self._batch.now_ms)
+            await proposal.add(drafts, ask=ask)
             if not proposal:
                 proposal.stored((), None)
                 return
-            answer = await self._connection.fetchrow(_STORE, *proposal.arguments(None))
+            answer = await self._connection.fetchrow(_STORE, *proposal.arguments(versions=False))
             if answer["heads"] is not None:
                 proposal.stored(answer["heads"], answer["given"])
                 self._view.stored(proposal.sizes)
@@ -112,7 +114,7 @@ class Changing:
             if answer["stale"] is not None:  # not there before, as the group is new
                 await self._connection.execute("SELECT open_conversations($1)", answer["stale"])
             else:
-                earlier |= earlier_of(answer["earlier"])
+                earlier |= await earlier_of(self._rows, proposal.keys)
 
     async def _append(self, effects: Sequence[Append]) -> None:
         await self._store([effect.draft for effect in effects], ask=False)
@@ -144,17 +146,3 @@ class Changing:
         if earlier is not None:
             repeat(draft, earlier)
         return earlier is not None
-
-
-class Statements:
-    """`Rows` within the transaction."""
-
-    def __init__(self, connection: asyncpg.Connection) -> None:
-        self._connection = connection
-
-    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
-        rows: Sequence[Any] = await self._connection.fetch(statement, *arguments)
-        return rows
-
-    async def row(self, statement: str, *arguments: object) -> Any:
-        return await self._connection.fetchrow(statement, *arguments)

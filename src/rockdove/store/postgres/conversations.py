@@ -13,7 +13,7 @@ from rockdove.core.records import (
     peer_of,
     single_members,
 )
-from rockdove.store.postgres.log import record_of
+from rockdove.store.postgres.chunk import AT_SEQ, COLUMNS, MESSAGES, unfolded
 from rockdove.store.postgres.tables import Tables
 from rockdove.store.visibility import is_owed, last_visible, parts, visible_spans
 from rockdove.wire import codec
@@ -120,9 +120,9 @@ class Conversations(Tables):
             places.append(Place(conversation, first_seq, last_seq, last_msgid, read_seq, cursor, visible))
         if left:
             rows = await self._rows.fetch(
-                "SELECT p.number - 1, m.msgid"
+                "SELECT p.number - 1, c.last_msgid - (c.last_seq - p.seq) * c.step"
                 " FROM unnest($1::bigint[], $2::bigint[]) WITH ORDINALITY AS p (conversation, seq, number)"
-                " JOIN message m ON m.conversation = p.conversation AND m.seq = p.seq",
+                f" JOIN {AT_SEQ}",
                 *([places[index].conversation for index in left], [places[index].last_seq for index in left]),
             )
             for number, msgid in rows:
@@ -133,7 +133,7 @@ class Conversations(Tables):
         could = (
             "FROM chat_group g JOIN group_member p ON p.conversation = g.conversation"
             " WHERE g.conversation = $1 AND NOT g.dissolved AND p.after_seq < $2 AND p.account <> coalesce("
-            "(SELECT sender FROM message WHERE conversation = $1 AND seq = $2), 0)"
+            f"(SELECT c.sender FROM (SELECT $1::bigint AS conversation, $2::bigint AS seq) p JOIN {AT_SEQ}), 0)"
         )
         have = (
             f"SELECT p.account {could} AND EXISTS (SELECT FROM member m WHERE m.account = p.account AND m.conversation = $1"
@@ -180,10 +180,11 @@ class Conversations(Tables):
             for part in parts(place.visible, max(place.read_seq, place.first_seq - 1), place.last_seq)
         ]
         rows = await self._rows.fetch(
-            "SELECT p.conversation, count(*)"
+            "SELECT p.conversation, sum(least(c.last_seq, p.through) - greatest(c.last_seq - c.size, p.after))::bigint"
             " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS p (conversation, after, through)"
-            " JOIN message m ON m.conversation = p.conversation AND m.seq > p.after AND m.seq <= p.through"
-            " WHERE m.counted AND m.sender <> $1 GROUP BY p.conversation",
+            " JOIN chunk c ON c.conversation = p.conversation AND c.last_seq > p.after"
+            f" AND c.last_seq < p.through + {MESSAGES} AND c.last_seq - c.size < p.through"
+            " WHERE c.counted AND c.sender <> $1 GROUP BY p.conversation",
             *(user, *columns(unread, 3)),
         )
         return dict(rows)
@@ -191,16 +192,15 @@ class Conversations(Tables):
     async def _last_records(self, user: int, page: Sequence[Place]) -> dict[int, bytes]:
         last = [(place.conversation, last_visible(place.visible, place.last_seq)) for place in page]
         rows = await self._rows.fetch(
-            "SELECT m.conversation, m.seq, m.msgid, m.record, m.whole, EXISTS (SELECT FROM hidden h WHERE h.account = $1"
-            " AND h.conversation = m.conversation AND h.seq = m.seq)"
-            " FROM unnest($2::bigint[], $3::bigint[]) AS p (conversation, seq)"
-            " JOIN message m ON m.conversation = p.conversation AND m.seq = p.seq",
+            "SELECT p.seq, EXISTS (SELECT FROM hidden h"
+            f" WHERE h.account = $1 AND h.conversation = p.conversation AND h.seq = p.seq), {COLUMNS}"
+            f" FROM unnest($2::bigint[], $3::bigint[]) AS p (conversation, seq) JOIN {AT_SEQ}",
             *(user, *columns(last, 2)),
         )
         records = {}
-        for conversation, seq, msgid, stored, whole, hidden in rows:
-            record = record_of(stored, whole, msgid, seq)
-            records[conversation] = codec.tombstone(record) if hidden else record
+        for seq, hidden, *row in rows:
+            message = next(message for message in unfolded(row) if message.seq == seq)
+            records[message.conversation] = codec.tombstone(message.record) if hidden else message.record
         return records
 
 

@@ -6,7 +6,10 @@ from typing import Any, Final
 from rockdove.core.records import Caller, Device, DeviceState, User, UserState
 from rockdove.store.postgres.tables import Tables, from_order
 
-_HIGHEST: Final = "greatest(d.last_seqid, (SELECT max(r.seqid) FROM request r WHERE r.device = d.id))"
+_HIGHEST: Final = (
+    "nullif(greatest(d.last_seqid, (SELECT max(r.seqid) FROM request r WHERE r.device = d.id),"
+    " (SELECT max(c.last_seqid) FROM chunk c WHERE c.device = d.id)), -9223372036854775808)"
+)
 _DEVICE: Final = f"SELECT d.id, {_HIGHEST}, d.kicked_ms, d.login, d.holder FROM device d WHERE d.account = $1 AND d.name = $2"
 _CALLER: Final = (
     f"SELECT a.id, a.state, a.password_hash, a.credential_version, d.client, d.id, {_HIGHEST}, d.kicked_ms, d.login, d.holder"

@@ -24,6 +24,7 @@ from rockdove.core.records import (
     counts,
     single_conversation,
 )
+from rockdove.store.postgres.chunk import DELETE, INSERT, LOCATED, folded, unfolded
 from rockdove.store.postgres.documents import PUT_DOCUMENT, tokens_of
 from rockdove.wire import im_pb2 as pb
 
@@ -156,14 +157,19 @@ class Effects:
     # -- messages
 
     async def _rewrite(self, effects: Sequence[Rewrite]) -> None:
+        """A message that is rewritten has a chunk of its own from now on."""
         for effect in effects:
-            message = pb.Message.FromString(effect.record)
-            conversation = await self._connection.fetchval(
-                "UPDATE message SET record = $2, whole = true, counted = $3 WHERE msgid = $1 RETURNING conversation",
-                *(effect.msgid, effect.record, counts(effect.record) and not message.removed),
-            )
-            if conversation is not None:
-                await self._connection.execute(PUT_DOCUMENT, effect.msgid, conversation, tokens_of(conversation, message))
+            row = await self._connection.fetchrow(LOCATED, effect.msgid)
+            if row is None:
+                continue
+            messages = unfolded(row)
+            at = next(index for index, message in enumerate(messages) if message.msgid == effect.msgid)
+            old, content = messages[at], pb.Message.FromString(effect.record)
+            new = old._replace(kept=effect.record, whole=True, counted=counts(effect.record) and not content.removed)
+            await self._connection.execute(DELETE, old.conversation, messages[-1].seq)
+            await self._write(INSERT, [folded(part) for part in (messages[:at], [new], messages[at + 1 :]) if part])
+            tokens = tokens_of(old.conversation, content)
+            await self._connection.execute(PUT_DOCUMENT, old.msgid, old.conversation, tokens)
 
     async def _note_edits(self, effects: Sequence[NoteEdit]) -> None:
         await self._write(

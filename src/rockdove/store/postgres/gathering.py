@@ -70,19 +70,4 @@ class Gathering:
                 self._timer.cancel()
                 self._timer = asyncio.get_running_loop().call_soon(self._start)
 
-        lane.commit(joined([batch for batch, _ in together]), done)
-
-
-def joined(batches: Sequence[Batch]) -> Batch:
-    """One batch of several without changes, in the order in which they were numbered."""
-    first, *others = batches
-    if not others:
-        return first
-    whole = Batch(first.lane)
-    whole.msgids, whole.now_ms = first.msgids, batches[-1].now_ms
-    for batch in batches:
-        whole.messages += batch.messages
-        whole.seen |= batch.seen
-        for place, seq in batch.cursors.items():
-            whole.cursors[place] = max(seq, whole.cursors.get(place, 0))
-    return whole
+        lane.commit(Batch.joined([batch for batch, _ in together]), done)

@@ -103,9 +103,10 @@ class Lane:
 
     async def _store(self, batch: Batch) -> None:
         """In one transaction, unless it is very long."""
-        if sum(len(draft.body) for draft in batch.messages) <= LONG_BYTES:
+        if batch.size_bytes <= LONG_BYTES:
             await self._store_or_split(batch)
         else:
+            batch.unfold(batch.runs)
             await self._store_parts(batch.portions(LONG_BYTES), self._store_or_split)
 
     async def _store_or_split(self, batch: Batch) -> None:
@@ -114,6 +115,7 @@ class Lane:
             await self._store_whole(batch)
         except FAULTS as error:
             _check_whole(error)
+            batch.unfold(batch.runs)
             await self._store_parts(batch.apart(), self._store_or_refuse)
 
     async def _store_parts(self, parts: Iterable[Batch], store: Callable[[Batch], Awaitable[None]]) -> None:
@@ -149,7 +151,10 @@ class Lane:
             if attempt > 1:
                 await asyncio.sleep(random.uniform(0, PAUSE_SECONDS * 2**attempt))  # noqa: S311
             # Who was overtaken locks first and judges then, so that it is not overtaken again.
-            if await self._try(batch, Changing if batch.changes or attempt else Plain):
+            kind = Changing if batch.changes or attempt else Plain
+            if kind is Changing and batch.runs:
+                batch.unfold(batch.runs)
+            if await self._try(batch, kind):
                 return
             batch.begin_anew(0, time.time_ns() // 1_000_000)
         raise StoreUnavailable("others write to the same conversations all the time; try again")

@@ -1,25 +1,23 @@
 """Reading messages from the PostgreSQL database."""
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from rockdove.core.msgid import timestamp_field
 from rockdove.core.records import OPEN, Earlier, Located, Stored
-from rockdove.store.postgres.tables import Tables, to_order
-from rockdove.wire import codec
+from rockdove.store.postgres.chunk import COLUMNS, LOCATED, MESSAGES, SPAN, all_unfolded, earlier_of
+from rockdove.store.postgres.tables import Tables
 
-_STORED: Final = "SELECT m.seq, m.msgid, m.sender, m.device, m.record, m.whole FROM message m WHERE m.conversation = $1"
-
-
-def record_of(record: bytes, whole: bool, msgid: int, seq: int) -> bytes:
-    """The Message as it is pushed. What the columns say anyway is not stored a second time, until it is rewritten."""
-    return record if whole else codec.record(record, b"", msgid, seq, timestamp_field(msgid))
-
-
-def kept_of(record: bytes, msgid: int, seq: int) -> tuple[bytes, bool]:
-    """And back: what is to be stored of a Message, and whether that is all of it."""
-    said = record_of(b"", False, msgid, seq)
-    return (record.removesuffix(said), False) if record.endswith(said) else (record, True)
+# A log has no gaps: the messages wanted are those of so many seqs, and lie in chunks that end a little later at most.
+_FOLLOWING: Final = (
+    f"SELECT {COLUMNS} FROM chunk c WHERE c.conversation = $1 AND c.last_seq > $2"
+    f" AND c.last_seq < {MESSAGES} + least($3, $4 + greatest(least($2, {OPEN - SPAN}) + 1,"
+    " (SELECT first_seq FROM conversation WHERE id = $1)))"
+    " ORDER BY c.last_seq LIMIT $4"
+)
+_NEWEST: Final = (
+    f"SELECT {COLUMNS} FROM chunk c, (SELECT least($2, last_seq + 1) AS before FROM conversation WHERE id = $1) AS n"
+    f" WHERE c.conversation = $1 AND c.last_seq >= n.before - $3 AND c.last_seq < n.before + {MESSAGES} ORDER BY c.last_seq"
+)
 
 
 class Log(Tables):
@@ -30,35 +28,23 @@ class Log(Tables):
         return row[0] if row else 0
 
     async def messages(self, conversation: int, after: int, before: int, limit: int) -> Sequence[Stored]:
-        rows = await self._rows.fetch(
-            f"{_STORED} AND m.seq > $2 AND m.seq < $3 ORDER BY m.seq LIMIT $4", conversation, after, before or OPEN, limit
-        )
-        return [_stored(row) for row in rows]
+        rows = await self._rows.fetch(_FOLLOWING, conversation, after, before or OPEN, limit)
+        messages = (message for message in all_unfolded(rows) if after < message.seq < (before or OPEN))
+        return [message.stored for message, _ in zip(messages, range(limit), strict=False)]
 
     async def newest(self, conversation: int, before: int, limit: int) -> Sequence[Stored]:
-        rows = await self._rows.fetch(
-            f"{_STORED} AND m.seq < $2 ORDER BY m.seq DESC LIMIT $3", conversation, before or OPEN, limit
-        )
-        return [_stored(row) for row in reversed(rows)]
+        rows = await self._rows.fetch(_NEWEST, conversation, before or OPEN, limit)
+        messages = [message for message in all_unfolded(rows) if message.seq < (before or OPEN)]
+        return [message.stored for message in messages[-limit:]]
 
     async def earlier(self, device: int, seqid: int) -> Earlier | None:
-        row = await self._rows.row(
-            "SELECT msgid, seq, digest FROM request WHERE device = $1 AND seqid = $2", device, to_order(seqid)
-        )
-        return Earlier(*row) if row else None
+        found = await earlier_of(self._rows, [(device, seqid)])
+        return found.get((device, seqid))
 
     async def located(self, msgid: int) -> Located | None:
-        row = await self._rows.row("SELECT conversation, seq, sender, record, whole FROM message WHERE msgid = $1", msgid)
-        if row is None:
-            return None
-        conversation, seq, sender, record, whole = row
-        return Located(conversation, seq, sender, record_of(record, whole, msgid, seq))
+        rows = await self._rows.fetch(LOCATED, msgid)
+        return next((message.located for message in all_unfolded(rows) if message.msgid == msgid), None)
 
     async def edits(self, msgid: int) -> Sequence[int]:
         rows = await self._rows.fetch("SELECT edit FROM edit WHERE msgid = $1 ORDER BY edit", msgid)
         return [edit for (edit,) in rows]
-
-
-def _stored(row: Any) -> Stored:
-    seq, msgid, sender, device, record, whole = row
-    return Stored(seq, msgid, sender, device, record_of(record, whole, msgid, seq))

@@ -3,7 +3,11 @@
 from collections.abc import Sequence
 from typing import Final
 
+import asyncpg
+
 from rockdove.core.records import FOREVER, GROUPS_END, OPEN, USER_BITS, USER_MASK, Span
+from rockdove.store.postgres.chunk import COLUMNS, DELETE, INSERT, MESSAGES, Message, folded, unfolded
+from rockdove.store.postgres.conversations import columns
 from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.tables import to_order
 
@@ -30,11 +34,12 @@ _SPANS: Final = (
     " SELECT p.id, p.retention_days, p.first_seq, p.last_seq, o.acked, l.id IS NULL"
     " FROM page p LEFT JOIN owed o ON o.id = p.id LEFT JOIN lacking l ON l.id = p.id ORDER BY p.id"
 )
-_CUT: Final = (
-    "DELETE FROM message WHERE conversation = $1 AND seq IN (SELECT seq FROM message WHERE conversation = $1 AND seq <= $2"
-    " ORDER BY seq LIMIT $4) AND msgid < $3 RETURNING msgid, seq, device, seqid"
+_OLDEST: Final = (
+    f"SELECT {COLUMNS} FROM chunk c WHERE c.conversation = $1 AND c.last_seq < least($2, {OPEN - MESSAGES}) + {MESSAGES}"
+    " AND c.last_seq - c.size < $2 AND c.last_msgid - (c.size - 1) * c.step < $3 ORDER BY c.last_seq LIMIT $4"
 )
-_OLD: Final = "SELECT msgid, device, seqid FROM request_expiry WHERE msgid < $1 ORDER BY msgid LIMIT $2"
+_KEEP: Final = "INSERT INTO request (device, seqid, msgid, seq, digest) VALUES ($1, $2, $3, $4, $5)"
+_OLD: Final = "SELECT device, seqid FROM request WHERE msgid < $1 ORDER BY msgid LIMIT $2"
 _LAST: Final = (
     "UPDATE device d SET last_seqid = greatest(d.last_seqid, o.seqid)"
     " FROM unnest($1::bigint[], $2::bigint[]) AS o (device, seqid) WHERE d.id = o.device"
@@ -65,19 +70,30 @@ class Retention:
         """See Store.cut."""
         async with self._database.transaction() as connection:
             await connection.execute("SELECT FROM conversation WHERE id = $1 FOR NO KEY UPDATE", conversation)
-            gone = await connection.fetch(_CUT, conversation, through, older_than, limit)
+            gone: list[Message] = []
+            for row in await connection.fetch(_OLDEST, conversation, through, older_than, limit):
+                messages = unfolded(row)
+                count = sum(message.seq <= through and message.msgid < older_than for message in messages)
+                count = min(count, limit - len(gone))
+                gone += messages[:count]
+                if count:
+                    await connection.execute(DELETE, conversation, messages[-1].seq)
+                if 0 < count < len(messages):
+                    await connection.execute(INSERT, *folded(messages[count:]))
             if gone:
-                msgids, seqs = [row["msgid"] for row in gone], [row["seq"] for row in gone]
-                await connection.executemany(
-                    "INSERT INTO request_expiry VALUES ($1, $2, $3)",
-                    [(msgid, device, seqid) for msgid, _, device, seqid in gone if seqid != _NO_SEQID],
-                )
-                await connection.execute("DELETE FROM edit WHERE msgid = ANY ($1)", msgids)
-                await connection.execute("DELETE FROM document WHERE msgid = ANY ($1)", msgids)
-                await connection.execute("DELETE FROM hidden WHERE conversation = $1 AND seq <= $2", conversation, max(seqs))
-                await connection.execute("UPDATE conversation SET first_seq = $2 WHERE id = $1", conversation, max(seqs) + 1)
-                await connection.execute("UPDATE progress SET cut_msgid = greatest(cut_msgid, $1)", max(msgids))
+                await self._cut(connection, conversation, gone)
         return len(gone)
+
+    async def _cut(self, connection: asyncpg.Connection, conversation: int, gone: Sequence[Message]) -> None:
+        """These messages are not there any more; their keys are, for a time."""
+        keys = [(m.device, m.seqid, m.msgid, m.seq, m.digest) for m in gone if m.seqid != _NO_SEQID]
+        msgids, last = [message.msgid for message in gone], gone[-1]
+        await connection.executemany(_KEEP, keys)
+        await connection.execute("DELETE FROM edit WHERE msgid = ANY ($1)", msgids)
+        await connection.execute("DELETE FROM document WHERE msgid = ANY ($1)", msgids)
+        await connection.execute("DELETE FROM hidden WHERE conversation = $1 AND seq <= $2", conversation, last.seq)
+        await connection.execute("UPDATE conversation SET first_seq = $2 WHERE id = $1", conversation, last.seq + 1)
+        await connection.execute("UPDATE progress SET cut_msgid = greatest(cut_msgid, $1)", last.msgid)
 
     async def forget_requests(self, older_than: int, limit: int) -> None:
         """See Store.forget_requests."""
@@ -87,9 +103,8 @@ class Retention:
             if not old:
                 return
             last: dict[int, int] = {}
-            for _, device, seqid in old:
+            for device, seqid in old:
                 last[device] = max(seqid, last.get(device, seqid))
             devices = sorted(last)
             await connection.execute(_LAST, devices, [last[device] for device in devices])
-            await connection.execute(_FORGET, [device for _, device, _ in old], [seqid for _, _, seqid in old])
-            await connection.execute("DELETE FROM request_expiry WHERE msgid = ANY ($1)", [msgid for msgid, _, _ in old])
+            await connection.execute(_FORGET, *columns(old, 2))

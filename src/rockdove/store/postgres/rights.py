@@ -7,7 +7,7 @@ when the database has another one; so it may be as old as it likes.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from rockdove.core.records import GROUPS_END, Contact, Draft, Group, Member, peer_of, single_conversation
+from rockdove.core.records import GROUPS_END, Contact, Draft, DraftRun, Group, Member, peer_of, single_conversation
 from rockdove.store.postgres.contacts import COLUMNS, contact_of
 from rockdove.store.postgres.conversations import columns
 from rockdove.store.postgres.groups import GROUP, PRESENT, group_of, member_of
@@ -47,7 +47,7 @@ class KnownRights:
         for conversation in conversations:
             self._known.pop(conversation, None)
 
-    async def know(self, rows: Rows, drafts: Sequence[Draft], others: Sequence[int] = ()) -> dict[int, Rights]:
+    async def know(self, rows: Rows, drafts: Sequence[Draft | DraftRun], others: Sequence[int] = ()) -> dict[int, Rights]:
         """The rights of all conversations of `drafts`, with what their permits will look at, and of others. Opens new ones."""
         known = self._known
         rights = {draft.conversation: known.get(draft.conversation) for draft in drafts}
@@ -73,7 +73,7 @@ class KnownRights:
         self._known |= opened
         return opened
 
-    async def _complete(self, rows: Rows, drafts: Sequence[Draft], rights: Mapping[int, Rights]) -> None:
+    async def _complete(self, rows: Rows, drafts: Sequence[Draft | DraftRun], rights: Mapping[int, Rights]) -> None:
         members: set[tuple[int, int]] = set()
         contacts: set[tuple[int, int]] = set()
         for draft in drafts:

@@ -1,13 +1,13 @@
 """Search in the PostgreSQL database: by the index, and directly where the index has not come yet."""
 
 from collections.abc import AsyncIterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from rockdove.core.msgid import first_msgid
 from rockdove.core.records import Located, Match, Query, within
+from rockdove.store.postgres.chunk import COLUMNS, MESSAGES, OF_MSGID, SPAN, all_unfolded, unfolded
 from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.documents import ADD_DOCUMENTS, query_of, tokens_of
-from rockdove.store.postgres.log import record_of
 from rockdove.store.postgres.view import PostgresView
 from rockdove.store.searching import LOOKS, Sought
 from rockdove.wire import im_pb2 as pb
@@ -17,25 +17,30 @@ FEW: Final = 20  # conversations that are read together, at first
 RECENT: Final = 500  # conversations that the index is asked about first
 TRAIL_MS: Final = 300_000  # messages of several nodes do not come in the order of their msgids: for so long one may come late
 
-_MESSAGE: Final = "m.msgid, m.conversation, m.seq, m.sender, m.record, m.whole"
 _ACTIVE: Final = (
     "SELECT c.last_msgid, c.id FROM member m JOIN conversation c ON c.id = m.conversation"
     " WHERE m.account = $1 AND c.last_seq > 0 AND c.last_msgid >= $2 AND $3::bigint IN (0, c.id)"
     " ORDER BY c.last_msgid DESC, c.id DESC"
 )
-_DIRECTLY: Final = (  # between two msgids
-    f"SELECT {_MESSAGE} FROM unnest($1::bigint[]) AS n (id), LATERAL (SELECT * FROM message m WHERE m.conversation = n.id"
-    " AND m.seq > seq_below(n.id, $2::bigint + 1) AND m.seq <= seq_below(n.id, $3) ORDER BY m.seq DESC LIMIT $4) m"
-    " ORDER BY m.msgid DESC LIMIT $4"
+_DIRECTLY: Final = (  # between two msgids: the chunks that hold the highest ones
+    f"SELECT {COLUMNS} FROM unnest($1::bigint[]) AS n (id), LATERAL (SELECT seq_below(n.id, $2::bigint + 1) AS after,"
+    " seq_below(n.id, $3) AS through) s, LATERAL (SELECT * FROM chunk c WHERE c.conversation = n.id"
+    f" AND c.last_seq > greatest(s.after, s.through - $4) AND c.last_seq < s.through + {MESSAGES}"
+    " AND c.last_seq - c.size < s.through) c"
+    " ORDER BY c.last_msgid - greatest(c.last_seq - s.through, 0) * c.step DESC LIMIT $4"
 )
 _BY_INDEX: Final = (
-    f"SELECT {_MESSAGE} FROM (SELECT * FROM document d WHERE d.tokens @@ $1::text::tsquery AND d.msgid >= $2 AND d.msgid < $3"
-    " ORDER BY d.msgid DESC LIMIT $4) d JOIN message m ON m.conversation = d.conversation AND m.msgid = d.msgid"
-    " ORDER BY d.msgid DESC"
+    f"SELECT d.msgid, {COLUMNS} FROM (SELECT * FROM document d WHERE d.tokens @@ $1::text::tsquery AND d.msgid >= $2"
+    f" AND d.msgid < $3 ORDER BY d.msgid DESC LIMIT $4) d JOIN chunk c ON {OF_MSGID.format('d.msgid')} ORDER BY d.msgid DESC"
 )
+# The chunks with messages that are not in the index yet, up to a msgid that makes them about $2. Their msgids overlap.
 _FOLLOWING: Final = (
-    f"SELECT {_MESSAGE} FROM message m WHERE m.msgid > (SELECT indexed_msgid FROM progress) AND m.msgid < $1"
-    " ORDER BY m.msgid LIMIT $2"
+    "WITH near AS (SELECT c.last_msgid, c.size FROM chunk c WHERE c.last_msgid > (SELECT indexed_msgid FROM progress)"
+    " AND c.last_msgid < $1 ORDER BY c.last_msgid LIMIT $2), summed AS (SELECT n.last_msgid,"
+    " sum(n.size) OVER (ORDER BY n.last_msgid) AS messages FROM near n), goal AS (SELECT"
+    " coalesce(max(s.last_msgid) FILTER (WHERE s.messages <= $2), min(s.last_msgid)) AS msgid FROM summed s)"
+    f" SELECT p.indexed_msgid, g.msgid, {COLUMNS} FROM goal g, progress p, chunk c WHERE c.last_msgid > p.indexed_msgid"
+    f" AND c.last_msgid < g.msgid + {SPAN} AND c.last_msgid - (c.size - 1) * c.step <= g.msgid"
 )
 
 
@@ -59,16 +64,17 @@ class PostgresSearch:
         """See Store.index."""
         (now_ms,) = await self._database.row("SELECT (extract(epoch FROM now()) * 1000)::bigint")
         rows = await self._database.fetch(_FOLLOWING, first_msgid(now_ms - TRAIL_MS), limit)
+        taken = [message for after, through, *row in rows for message in unfolded(row) if after < message.msgid <= through]
         documents = []
-        for msgid, (conversation, _, _, record) in map(_candidate, rows):
-            tokens = tokens_of(conversation, pb.Message.FromString(record))
+        for message in taken:
+            tokens = tokens_of(message.conversation, pb.Message.FromString(message.record))
             if tokens:
-                documents.append((msgid, conversation, tokens))
+                documents.append((message.msgid, message.conversation, tokens))
         if rows:
             async with self._database.transaction() as connection:
                 await connection.executemany(ADD_DOCUMENTS, documents)
-                await connection.execute("UPDATE progress SET indexed_msgid = greatest(indexed_msgid, $1)", rows[-1][0])
-        return len(rows)
+                await connection.execute("UPDATE progress SET indexed_msgid = greatest(indexed_msgid, $1)", rows[0][1])
+        return len(taken)
 
     # -- searching
 
@@ -115,7 +121,7 @@ class PostgresSearch:
             return
         before = min(query.before_msgid, indexed + 1)
         for some, since in _recent_first(places, query.since_msgid):
-            while page := await self._page(_BY_INDEX, query_of(some, sought.terms), since, before, PAGE):
+            while page := await self._by_index(query_of(some, sought.terms), since, before):
                 yield page
                 before = page[-1].msgid
 
@@ -126,7 +132,7 @@ class PostgresSearch:
         while places and before - 1 > after:
             rest = places[count][0] if count < len(places) else after  # no other has one above this
             floor = max(after, min(rest, before - 1))
-            page = await self._page(_DIRECTLY, [conversation for _, conversation in places[:count]], floor, before, PAGE)
+            page = await self._between([conversation for _, conversation in places[:count]], floor, before)
             if page:
                 yield page
             if len(page) == PAGE:
@@ -137,13 +143,17 @@ class PostgresSearch:
                     return
                 count *= 2
 
-    async def _page(self, statement: str, *arguments: Any) -> list[Candidate]:
-        return [_candidate(row) for row in await self._database.fetch(statement, *arguments)]
+    async def _between(self, conversations: Sequence[int], after: int, before: int) -> list[Candidate]:
+        rows = await self._database.fetch(_DIRECTLY, conversations, after, before, PAGE)
+        found = [message for message in all_unfolded(rows) if after < message.msgid < before]
+        found.sort(key=lambda message: -message.msgid)
+        return [Candidate(message.msgid, message.located) for message in found[:PAGE]]
 
-
-def _candidate(row: Any) -> Candidate:
-    msgid, conversation, seq, sender, record, whole = row
-    return Candidate(msgid, Located(conversation, seq, sender, record_of(record, whole, msgid, seq)))
+    async def _by_index(self, query: str, since: int, before: int) -> list[Candidate]:
+        rows = await self._database.fetch(_BY_INDEX, query, since, before, PAGE)
+        return [
+            Candidate(msgid, message.located) for msgid, *row in rows for message in unfolded(row) if message.msgid == msgid
+        ]
 
 
 def _recent_first(active: Sequence[tuple[int, int]], since: int) -> list[tuple[list[int], int]]:

@@ -15,7 +15,7 @@ from rockdove.store.postgres.search import PostgresSearch
 from rockdove.store.postgres.view import PostgresView
 
 _NEWEST: Final = (
-    "SELECT greatest((SELECT max(msgid) FROM message), (SELECT cut_msgid FROM progress)),"
+    "SELECT greatest((SELECT max(last_msgid) FROM chunk), (SELECT cut_msgid FROM progress)),"
     " (SELECT value FROM setting WHERE name = 'epoch')"
 )
 

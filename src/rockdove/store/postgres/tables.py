@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any, Protocol
 
+import asyncpg
+
 _ORDER = 1 << 63
 
 
@@ -14,6 +16,20 @@ class Rows(Protocol):
 
     async def row(self, statement: str, *arguments: object) -> Any:
         """The first row; None if there is none."""
+
+
+class Statements:
+    """`Rows` on one connection: within its transaction, if it has one."""
+
+    def __init__(self, connection: asyncpg.Connection) -> None:
+        self._connection = connection
+
+    async def fetch(self, statement: str, *arguments: object) -> Sequence[Any]:
+        rows: Sequence[Any] = await self._connection.fetch(statement, *arguments)
+        return rows
+
+    async def row(self, statement: str, *arguments: object) -> Any:
+        return await self._connection.fetchrow(statement, *arguments)
 
 
 class Tables:
