@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from rockdove.core.records import FOREVER, GROUPS_END, OPEN, USER_BITS, USER_MASK, Span
-from rockdove.store.postgres.chunk import COLUMNS, DELETE, INSERT, MESSAGES, Message, folded, unfolded
+from rockdove.store.postgres.chunk import COLUMNS, INSERT, MESSAGES, Message, folded, unfolded
 from rockdove.store.postgres.conversations import columns
 from rockdove.store.postgres.database import Database
 from rockdove.store.postgres.tables import to_order
@@ -38,6 +38,7 @@ _OLDEST: Final = (
     f"SELECT {COLUMNS} FROM chunk c WHERE c.conversation = $1 AND c.last_seq < least($2, {OPEN - MESSAGES}) + {MESSAGES}"
     " AND c.last_seq - c.size < $2 AND c.last_msgid - (c.size - 1) * c.step < $3 ORDER BY c.last_seq LIMIT $4"
 )
+_CUT: Final = "DELETE FROM chunk WHERE conversation = $1 AND last_seq <= $2"
 _KEEP: Final = "INSERT INTO request (device, seqid, msgid, seq, digest) VALUES ($1, $2, $3, $4, $5)"
 _OLD: Final = "SELECT device, seqid FROM request WHERE msgid < $1 ORDER BY msgid LIMIT $2"
 _LAST: Final = (
@@ -71,23 +72,29 @@ class Retention:
         async with self._database.transaction() as connection:
             await connection.execute("SELECT FROM conversation WHERE id = $1 FOR NO KEY UPDATE", conversation)
             gone: list[Message] = []
+            rest: list[Message] = []  # of the last chunk that is touched
             for row in await connection.fetch(_OLDEST, conversation, through, older_than, limit):
                 messages = unfolded(row)
                 count = sum(message.seq <= through and message.msgid < older_than for message in messages)
                 count = min(count, limit - len(gone))
+                if not count:
+                    break
                 gone += messages[:count]
-                if count:
-                    await connection.execute(DELETE, conversation, messages[-1].seq)
-                if 0 < count < len(messages):
-                    await connection.execute(INSERT, *folded(messages[count:]))
+                rest = messages[count:]
+                if rest:
+                    break
             if gone:
-                await self._cut(connection, conversation, gone)
+                await self._cut(connection, gone, rest)
         return len(gone)
 
-    async def _cut(self, connection: asyncpg.Connection, conversation: int, gone: Sequence[Message]) -> None:
-        """These messages are not there any more; their keys are, for a time."""
+    async def _cut(self, connection: asyncpg.Connection, gone: Sequence[Message], rest: Sequence[Message]) -> None:
+        """The first messages of a conversation go, but `rest` of the last chunk; their keys are kept for a time."""
         keys = [(m.device, m.seqid, m.msgid, m.seq, m.digest) for m in gone if m.seqid != _NO_SEQID]
         msgids, last = [message.msgid for message in gone], gone[-1]
+        conversation = last.conversation
+        await connection.execute(_CUT, conversation, last.seq + len(rest))
+        if rest:
+            await connection.execute(INSERT, *folded(rest))
         await connection.executemany(_KEEP, keys)
         await connection.execute("DELETE FROM edit WHERE msgid = ANY ($1)", msgids)
         await connection.execute("DELETE FROM document WHERE msgid = ANY ($1)", msgids)
