@@ -25,7 +25,7 @@ from rockdove.core.records import (
     Draft,
     DropJoinRequest,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     HideMessages,
     Join,
@@ -38,7 +38,7 @@ from rockdove.core.records import (
     PutContact,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Rewrite,
     Role,
     User,
@@ -206,7 +206,7 @@ class GroupMachine(RuleBasedStateMachine):
         owner = data.draw(st.sampled_from(self.users)).id
         group = Group(conversation, self.tenant, f"g{conversation}", "Name", owner, self.now_ms, size=1)
         member = Member(conversation, owner, Role.OWNER, self.now_ms, 0)
-        return self._change(PutGroup(group), PutMember(member), self._notice(conversation))
+        return self._change(PutGroup(group), PutMembers.of(member), self._notice(conversation))
 
     def _join(self, data: st.DataObject, devices: dict[int, int]) -> Any:
         """A new member, or a present one's new role."""
@@ -214,9 +214,9 @@ class GroupMachine(RuleBasedStateMachine):
         user = data.draw(st.sampled_from(self.users)).id
         role = data.draw(st.sampled_from(list(Role)))
         if present := self.model.members.get((conversation, user)):
-            return self._change(PutMember(present._replace(role=role, muted_until_ms=self.now_ms)))
+            return self._change(PutMembers.of(present._replace(role=role, muted_until_ms=self.now_ms)))
         after_seq = data.draw(st.sampled_from([0, self.model.last_seq(conversation)]))
-        put = PutMember(Member(conversation, user, role, self.now_ms, after_seq))
+        put = PutMembers.of(Member(conversation, user, role, self.now_ms, after_seq))
         effects = [put, self._notice(conversation), DropJoinRequest(conversation, user)]
         return self._change(*(effects if data.draw(st.booleans()) else [effects[1], effects[0]]))
 
@@ -230,9 +230,9 @@ class GroupMachine(RuleBasedStateMachine):
             return self._change(notice, PutGroup(replace(group, dissolved=True, size=0, version=group.version + 1)))
         user = data.draw(st.sampled_from(present))
         ways: list[list[Effect]] = [
-            [EndMember(conversation, user, last_seq + 1), notice],
-            [notice, EndMember(conversation, user, last_seq + 1)],
-            [EndMember(conversation, user, last_seq)],
+            [EndMembers(conversation, (user,), last_seq + 1), notice],
+            [notice, EndMembers(conversation, (user,), last_seq + 1)],
+            [EndMembers(conversation, (user,), last_seq)],
         ]
         return self._change(*data.draw(st.sampled_from(ways)))
 
@@ -349,6 +349,8 @@ class GroupMachine(RuleBasedStateMachine):
         assert list(await store.groups(user, 1, 1)) == [pair for pair in memberships if pair[0].conversation > 1][:1]
         pairs = [(user, peer) for peer in model.names]
         assert await store.contacts_between(pairs) == {pair: model.contacts.get(pair, Contact(*pair)) for pair in pairs}
+        towards = {of: contact for (of, peer), contact in model.contacts.items() if peer == user}
+        assert await store.sides_towards(user, [*model.names, max(model.names) + 1]) == towards
         roster = [(model.names[contact.peer], contact) for contact in model.roster(user)]
         assert list(await store.contacts(user, 0, EVERYTHING)) == roster
         assert list(await store.contacts(user, 2, 1)) == [pair for pair in roster if pair[1].version > 2][:1]
@@ -390,7 +392,7 @@ async def compare_view(view: View, model: GroupModel) -> None:
             assert await view.member(conversation, user) == present.get(user)
             assert await view.join_request(conversation, user) == model.join_requests.get((conversation, user))
         some = [*list(model.names)[::2], max(model.names) + 1]
-        assert await view.members_among(conversation, some) == {user: present[user] for user in some if user in present}
+        assert await view.roles_among(conversation, some) == {user: present[user].role for user in some if user in present}
         assert set(await view.askers_among(conversation, some)) == {u for u in some if (conversation, u) in model.join_requests}
     for conversation, log in model.logs.items():
         assert await view.last_seq(conversation) == log.last_seq

@@ -13,7 +13,7 @@ from rockdove.core.records import (
     Draft,
     DropJoinRequest,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     HideMessages,
     JoinRequest,
@@ -25,7 +25,7 @@ from rockdove.core.records import (
     PutContact,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     ReadMarks,
     Rewrite,
     Role,
@@ -128,14 +128,15 @@ class GroupModel:
         match effect:
             case PutGroup(group):
                 self.groups[group.conversation] = group
-            case PutMember(member):
-                key = member.conversation, member.user
-                if key not in self.members:
-                    self._move_read(member.user, member.conversation, self.last_seq(member.conversation))
-                self.members[key] = member
-            case EndMember(conversation, user, through):
-                member = self.members.pop((conversation, user))
-                self.times.setdefault((conversation, user), []).append((member.after_seq, through))
+            case PutMembers(conversation, users):
+                for user in users:
+                    if (conversation, user) not in self.members:
+                        self._move_read(user, conversation, self.last_seq(conversation))
+                    self.members[conversation, user] = Member(conversation, user, *effect[2:])
+            case EndMembers(conversation, users, through):
+                for user in users:
+                    member = self.members.pop((conversation, user))
+                    self.times.setdefault((conversation, user), []).append((member.after_seq, through))
             case PutJoinRequest(request):
                 self.join_requests[request.conversation, request.user] = request
             case DropJoinRequest(conversation, user):

@@ -16,7 +16,7 @@ from rockdove.core.records import (
     ContactState,
     Draft,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     KickDevice,
     Member,
@@ -24,7 +24,7 @@ from rockdove.core.records import (
     Outcome,
     PutContact,
     PutGroup,
-    PutMember,
+    PutMembers,
     Rewrite,
     Role,
     Stored,
@@ -62,7 +62,7 @@ def batch_of(*drafts: Draft, change: Change | None = None) -> Batch:
 
 def new_group(desk: Desk, *users: int, group_id: str = "g") -> list[Effect]:
     group = Group(GROUP, desk.writer.tenant, group_id, "Name", users[0], START_MS, size=len(users))
-    return [PutGroup(group), *(PutMember(Member(GROUP, user, Role.MEMBER, START_MS, 0)) for user in users)]
+    return [PutGroup(group), *(PutMembers.of(Member(GROUP, user, Role.MEMBER, START_MS, 0)) for user in users)]
 
 
 def notice(desk: Desk) -> Append:
@@ -97,7 +97,7 @@ def test_refused_message_leaves_its_key_free(desk: Desk) -> None:
         assert refused.refusal is not None
         assert refused.refusal.code == pb.PERMISSION_DENIED
     assert stored(desk, GROUP) == []
-    desk.change(PutMember(Member(GROUP, desk.writer.id, Role.MEMBER, START_MS, 0)))
+    desk.change(PutMembers.of(Member(GROUP, desk.writer.id, Role.MEMBER, START_MS, 0)))
     for seqid in (5, 2):
         draft = post(desk, seqid)
         assert desk.commit(draft) is None
@@ -116,7 +116,7 @@ def test_retry_is_answered_as_one_after_the_sender_was_kicked(desk: Desk) -> Non
     desk.change(*new_group(desk, desk.writer.id, desk.reader.id))
     first = post(desk, 1)
     assert desk.commit(first) is None
-    desk.change(EndMember(GROUP, desk.writer.id, 1))
+    desk.change(EndMembers(GROUP, (desk.writer.id,), 1))
     retry, other = post(desk, 1), post(desk, 2)
     assert desk.commit(retry, other) is None
     assert (retry.outcome, retry.msgid, retry.seq) == (Outcome.RETRY, first.msgid, 1)
@@ -126,7 +126,7 @@ def test_retry_is_answered_as_one_after_the_sender_was_kicked(desk: Desk) -> Non
 def test_permit_sees_the_changes_before_it_in_the_batch(desk: Desk) -> None:
     desk.change(*new_group(desk, desk.writer.id))
     before, after = post(desk, 1), post(desk, 2)
-    batch = batch_of(before, change=change_of(EndMember(GROUP, desk.writer.id, 1)))
+    batch = batch_of(before, change=change_of(EndMembers(GROUP, (desk.writer.id,), 1)))
     batch.messages.append(after)
     assert commit(desk.store, batch) is None
     assert [before.outcome, after.outcome] == [Outcome.STORED, Outcome.REFUSED]
@@ -245,7 +245,7 @@ def test_message_of_the_same_batch_can_be_changed(desk: Desk) -> None:
 def test_joiner_with_history_is_owed_it_and_has_it_not_unread(desk: Desk) -> None:
     desk.change(*new_group(desk, desk.writer.id), notice(desk))
     assert desk.commit(post(desk, 1), post(desk, 2)) is None
-    desk.change(PutMember(Member(GROUP, desk.reader.id, Role.MEMBER, START_MS, 0)), notice(desk))
+    desk.change(PutMembers.of(Member(GROUP, desk.reader.id, Role.MEMBER, START_MS, 0)), notice(desk))
     assert desk.commit(post(desk, 3)) is None
     device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS)).id
     (summary,) = run(desk.store.summaries(desk.reader.id, device, None, 10))
@@ -256,7 +256,7 @@ def test_joiner_with_history_is_owed_it_and_has_it_not_unread(desk: Desk) -> Non
 
 def test_joiner_is_owed_nothing_from_before(desk: Desk) -> None:
     desk.change(*new_group(desk, desk.writer.id), notice(desk))
-    desk.change(PutMember(Member(GROUP, desk.reader.id, Role.MEMBER, START_MS, 1)))
+    desk.change(PutMembers.of(Member(GROUP, desk.reader.id, Role.MEMBER, START_MS, 1)))
     device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS)).id
     assert list(run(desk.store.owed(desk.reader.id, device))) == []
     assert desk.commit(post(desk, 1)) is None
@@ -271,9 +271,9 @@ def test_who_comes_and_goes_may_read_what_he_was_there_for(desk: Desk, history: 
     for coming in range(1, 4):  # each time: one message before, the notice, a message, the notice
         after_seq = 0 if history else last_seq + 1
         assert desk.commit(post(desk, 3 * coming)) is None
-        desk.change(PutMember(Member(GROUP, reader, Role.MEMBER, START_MS, after_seq)), notice(desk))
+        desk.change(PutMembers.of(Member(GROUP, reader, Role.MEMBER, START_MS, after_seq)), notice(desk))
         assert desk.commit(post(desk, 3 * coming + 1)) is None
-        desk.change(notice(desk), EndMember(GROUP, reader, last_seq + 4))
+        desk.change(notice(desk), EndMembers(GROUP, (reader,), last_seq + 4))
         last_seq += 4
     assert desk.commit(post(desk, 99)) is None
     spans = ((0, 13),) if history else ((2, 5), (6, 9), (10, 13))
@@ -283,7 +283,7 @@ def test_who_comes_and_goes_may_read_what_he_was_there_for(desk: Desk, history: 
 def test_who_has_left_holds_up_retention_only_until_he_has_all_that_was_for_him(backend: Backend) -> None:
     desk = Desk(backend, *TENANTS[NO_RETENTION][:2])
     desk.change(*new_group(desk, desk.writer.id, desk.reader.id), notice(desk))
-    desk.change(EndMember(GROUP, desk.reader.id, 2), notice(desk))
+    desk.change(EndMembers(GROUP, (desk.reader.id,), 2), notice(desk))
     for seqid in range(1, 5):
         assert desk.commit(post(desk, seqid)) is None
     device = run(desk.store.open_device(desk.reader.id, "", "test", START_MS)).id

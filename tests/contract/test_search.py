@@ -16,14 +16,14 @@ from rockdove.core.records import (
     Batch,
     Draft,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     GroupPolicy,
     HideMessages,
     Member,
     NoteEdit,
     PutGroup,
-    PutMember,
+    PutMembers,
     Query,
     Rewrite,
     Role,
@@ -55,7 +55,7 @@ class Town:
         alice = self.users["alice"]
         group = Group(GROUP, alice.tenant, "team", "Team", alice.id, START_MS, GroupPolicy(), size=3)
         members = [self.member(name) for name in TENANTS[FOREVER]]
-        self.change(PutGroup(group), *map(PutMember, members))
+        self.change(PutGroup(group), *map(PutMembers.of, members))
 
     def member(self, name: str, after_seq: int = 0) -> Member:
         return Member(GROUP, self.users[name].id, Role.MEMBER, START_MS, after_seq)
@@ -106,10 +106,10 @@ class Town:
         return located.record
 
     def leave(self, name: str) -> None:
-        self.change(EndMember(GROUP, self.users[name].id, run(self.backend.store.last_seq(GROUP))))
+        self.change(EndMembers(GROUP, (self.users[name].id,), run(self.backend.store.last_seq(GROUP))))
 
     def join(self, name: str) -> None:
-        self.change(PutMember(self.member(name, run(self.backend.store.last_seq(GROUP)))))
+        self.change(PutMembers.of(self.member(name, run(self.backend.store.last_seq(GROUP)))))
 
     def hide(self, name: str, conversation: int, seqs: tuple[int, ...] = (), through: int = 0) -> None:
         self.change(HideMessages(self.users[name].id, conversation, seqs, through))

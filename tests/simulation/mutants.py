@@ -1,6 +1,6 @@
 """Bugs that others had, planted into the server. Each must be caught."""
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from copy import copy, deepcopy
 from typing import Any, Final
@@ -17,7 +17,7 @@ from rockdove.core.dispatch import Dispatch
 from rockdove.core.errors import StoreUnavailable
 from rockdove.core.neighbours import Neighbours
 from rockdove.core.records import OPEN, Batch, Change, Draft, Member
-from rockdove.core.registry import Registry
+from rockdove.core.registry import Inbox, Registry
 from rockdove.core.seating import Seating
 from rockdove.core.services.message import MessageService
 from rockdove.core.services.pending import Pending
@@ -214,8 +214,8 @@ def who_leaves_goes_on_seeing(end_member: Any, store: Any, conversation: int, us
 
 
 @replaces(Registry, "joined")
-def who_joins_is_not_seated(_: Any, registry: Registry, user: int, *__: int) -> bool:
-    return bool(registry.sessions(user))
+def who_joins_is_not_seated(_: Any, registry: Registry, users: Iterable[int], *__: int) -> list[int]:
+    return [user for user in users if registry.sessions(user)]
 
 
 @plant
@@ -246,12 +246,12 @@ async def nothing(*_: object) -> None:
 @plant
 def nobody_looks_whether_it_is_still_his_to_see() -> Iterator[None]:
     """Neither at the group's version nor when the log is read. The first alone hides: the notice that he missed is a gap."""
-    push = Fanout.push
+    push_to = Fanout._push_to
 
-    def unlooked(fanout: Fanout, run: Run, _: int, now_ms: int) -> None:
-        push(fanout, run, 0, now_ms)
+    def unlooked(fanout: Fanout, members: Collection[Inbox], run: Run, _: int, now_ms: int) -> None:
+        push_to(fanout, members, run, 0, now_ms)
 
-    with mock.patch.object(Fanout, "push", unlooked), mock.patch.object(backlog.Backlog, "_look_for_the_end", nothing):
+    with mock.patch.object(Fanout, "_push_to", unlooked), mock.patch.object(backlog.Backlog, "_look_for_the_end", nothing):
         yield
 
 

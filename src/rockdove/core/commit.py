@@ -6,9 +6,9 @@ something to say is written to once.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rockdove.core.delivery.run import runs
 from rockdove.core.delivery.window import Stream
@@ -59,7 +59,7 @@ class GroupCommit:
         self._touched: deque[Outbound] = deque()
         self.on_run: Callable[[DraftRun, int], None] = _unset  # durable: answer and fan out
         self.on_messages: Callable[[Sequence[Draft], int], None] = _unset  # the same for others; or one was refused
-        self.on_change: Callable[[Change, int], None] = _unset  # the same for a change
+        self.on_change: Callable[[Change, int], Iterable[None]] = _unset  # the same for a change, with pauses
         self.on_refused: Callable[[Draft], None] = _unset  # not stored, may be tried again
         self.on_acked: Callable[[Stream], None] = _unset  # the cursor is durable
         self.on_failure: Callable[[StoreFailed], None] = _unset  # the node must stop
@@ -261,12 +261,18 @@ class GroupCommit:
                 if run[0].conversation < GROUPS_END:
                     yield
             if change is not None:
-                self._tell(self.on_change, change, now_ms)
+                yield from self._telling_of(change, now_ms)
                 yield
         for stream in acked:
             self._tell(self.on_acked, stream)
         for call in then:
             self._tell(call, None)
+
+    def _telling_of(self, change: Change, now_ms: int) -> Iterator[None]:
+        try:
+            yield from self.on_change(change, now_ms)
+        except Exception:
+            self._log.exception("work_failed")
 
     def _deliver(self, call: Callable[..., None], messages: DraftRun | Sequence[Draft], msgid: int, now_ms: int) -> None:
         try:
@@ -333,5 +339,5 @@ class GroupCommit:
                 late = clock() > until
 
 
-def _unset(*_: object) -> None:
+def _unset(*_: object) -> Any:
     raise NotImplementedError("the node has not been put together yet")

@@ -1,6 +1,5 @@
 """Tenants, users and groups by name, remembered until somebody changes them."""
 
-from collections.abc import Collection, Mapping
 from typing import Final
 
 from rockdove.core.ports import Accounts, Store
@@ -39,19 +38,6 @@ class Directory:
                 self._users.clear()
             self._users[tenant, name] = user
         return user
-
-    async def users(self, tenant: int, names: Collection[str]) -> Mapping[str, User]:
-        """`user` of many names at once, by name; who does not exist is left out."""
-        changes = self._changes
-        found = {name: user for name in names if (user := self._users.get((tenant, name))) is not None}
-        unknown = [name for name in names if name not in found]
-        if unknown:
-            found |= {user.name: user for user in await self._accounts.users_named(tenant, unknown)}
-        if changes == self._changes:
-            if len(self._users) + len(unknown) > REMEMBERED:
-                self._users.clear()
-            self._users |= {(tenant, name): user for name, user in found.items()}
-        return found
 
     async def group(self, tenant: int, group_id: str) -> int:
         """The conversation of the group with that id, also of a dissolved one; 0 if there is none. It never changes."""

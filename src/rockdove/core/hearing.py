@@ -91,9 +91,11 @@ class Hearing:
 
     def _group_change(self, change: news.GroupChange) -> None:
         notices = [notice for notice in map(_draft, change.notices) if notice.record]
-        self._fanout.group_change(
+        told = self._fanout.group_change(
             change.conversation, change.version, change.joined, change.parted, notices, self._scheduler.now_ms()
         )
+        for _ in told:
+            pass  # at once: what other nodes ring next follows it
         if len(notices) < len(change.notices):
             self._fanout.owe(change.conversation, change.notices[-1].seq)
 

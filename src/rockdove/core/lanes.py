@@ -4,7 +4,7 @@ A user belongs to one lane, with all his sessions: what one connection sends is 
 Between users the store keeps the order that matters, that of each conversation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.window import Stream
@@ -30,7 +30,7 @@ class Lanes:
         self,
         on_run: Callable[[DraftRun, int], None],
         on_messages: Callable[[Sequence[Draft], int], None],
-        on_change: Callable[[Change, int], None],
+        on_change: Callable[[Change, int], Iterable[None]],
         on_refused: Callable[[Draft], None],
         on_acked: Callable[[Stream], None],
     ) -> None:

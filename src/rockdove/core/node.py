@@ -1,6 +1,6 @@
 """One node: the parts of the core put together."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -206,9 +206,9 @@ class Node:
         elif draft.outcome is Outcome.RETRY and self.store.shared:
             self.fanout.remind(draft, now_ms)
 
-    def _changed(self, change: Change, now_ms: int) -> None:
+    def _changed(self, change: Change, now_ms: int) -> Iterator[None]:
         if change.refusal is None:
-            self.fanout.change(change, now_ms)
+            yield from self.fanout.change(change, now_ms)
         elif change.draft is None:
             self._report(change.refusal)
         if change.draft is not None:

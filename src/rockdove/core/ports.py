@@ -23,6 +23,7 @@ from rockdove.core.records import (
     Profile,
     Query,
     ReadMarks,
+    Role,
     Span,
     Spans,
     Stored,
@@ -63,8 +64,8 @@ class View(Protocol):
     async def member(self, conversation: int, user: int) -> Member | None:
         """The user as a present member; None for others, and in a dissolved group."""
 
-    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
-        """Those of `users` that `member` would find, by user."""
+    async def roles_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Role]:
+        """Of those of `users` that `member` would find, the role, by user."""
 
     async def join_request(self, conversation: int, user: int) -> JoinRequest | None:
         """What waits for an admin's answer."""
@@ -77,6 +78,9 @@ class View(Protocol):
 
     async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
         """`contact` of many (user, peer) pairs at once."""
+
+    async def sides_towards(self, peer: int, users: Collection[int]) -> Mapping[int, Contact]:
+        """How each of `users` sees `peer`, by user; those of whom nothing was ever stored are left out."""
 
     async def contact_version(self, user: int) -> int:
         """The highest version in the user's list, 0 if it is empty."""
@@ -262,8 +266,8 @@ class Accounts(Protocol):
     async def user(self, tenant: int, name: str) -> User | None:
         """The user of that name, removed ones included."""
 
-    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
-        """The users of these names, in any order, removed ones included. Who does not exist is left out."""
+    async def ids_named(self, tenant: int, user_names: Collection[str], *, removed: bool) -> Mapping[str, int]:
+        """The ids of the users of these names, of removed ones only if asked for. Who does not exist is left out."""
 
     async def user_by_id(self, user: int) -> User | None:
         """The user with that id, removed ones included."""

@@ -1,6 +1,6 @@
 """The live sessions of this node, by user, device and group (protocol §1)."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
@@ -153,7 +153,7 @@ class Registry:
         versions = dict(groups)
         lost = inbox.groups.difference(versions)
         for conversation in lost:
-            self.parted(inbox.user, conversation)
+            self.parted((inbox.user,), conversation)
         inbox.seated = True
         if versions:
             inbox.groups = frozenset(versions)
@@ -162,23 +162,26 @@ class Registry:
                 self._seat(inbox, conversation, version)
         return lost
 
-    def joined(self, user: int, conversation: int, version: int) -> bool:
-        """The user has come into the group. False: that was known, or he is not here."""
-        inbox = self.inboxes.get(user)
-        if inbox is None or conversation in inbox.groups:
-            return False
-        inbox.seatings += 1
-        inbox.groups |= {conversation}
-        self._seat(inbox, conversation, version)
-        return True
+    def joined(self, users: Iterable[int], conversation: int, version: int) -> Sequence[int]:
+        """These users have come into the group. Returns those who are here, and of whom that was not known."""
+        new = []
+        for user in users:
+            inbox = self.inboxes.get(user)
+            if inbox is not None and conversation not in inbox.groups:
+                inbox.seatings += 1
+                inbox.groups |= {conversation}
+                self._seat(inbox, conversation, version)
+                new.append(user)
+        return new
 
-    def parted(self, user: int, conversation: int) -> None:
-        """The user has gone out of it."""
-        inbox = self.inboxes.get(user)
-        if inbox is not None:
-            inbox.seatings += 1
-            inbox.groups -= {conversation}
-            self._unseat(user, conversation)
+    def parted(self, users: Iterable[int], conversation: int) -> None:
+        """These users have gone out of it."""
+        for user in users:
+            inbox = self.inboxes.get(user)
+            if inbox is not None:
+                inbox.seatings += 1
+                inbox.groups -= {conversation}
+                self._unseat(user, conversation)
 
     def _seat(self, inbox: Inbox, conversation: int, version: int) -> None:
         here = self._groups.get(conversation)

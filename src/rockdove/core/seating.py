@@ -66,7 +66,7 @@ class Seating:
             assert group is not None
             for inbox in list(self._registry.group(conversation)):
                 if await self._store.member(conversation, inbox.user) is None:
-                    self._registry.parted(inbox.user, conversation)
+                    self._registry.parted((inbox.user,), conversation)
             self._registry.reread(conversation, group.version)
         except StoreUnavailable:
             pass  # the next message of the group tries again

@@ -39,7 +39,7 @@ RESERVED_FILES: Final = (
 FAREWELL_SECONDS: Final = 3.0  # for clients to read their last frame
 STORE_SECONDS: Final = 1.0  # for what the store has not answered when they have gone
 SILENT_SECONDS: Final = 10.0  # of a shared store, after which no new clients should come here
-GARBAGE_THRESHOLDS: Final = (50_000, 20, 1_000)  # a session's objects live long: full collections are rare
+GARBAGE_THRESHOLDS: Final = (10_000, 100, 1_000)  # objects live long: many small collections, in some 5 ms, and few large ones
 
 
 class StartError(Exception):

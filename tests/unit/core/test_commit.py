@@ -53,7 +53,7 @@ class Bench:
         self.happened: list[str] = []
         self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal, Figures())  # type: ignore[arg-type]
         self.commit.on_messages = lambda drafts, _: self.happened.extend(f"stored {draft.seqid}" for draft in drafts)
-        self.commit.on_change = lambda change, _: self.happened.append(f"changed {change.rule}")
+        self.commit.on_change = lambda change, _: [self.happened.append(f"changed {change.rule}")]  # type: ignore[func-returns-value]
         self.commit.on_refused = lambda draft: self.happened.append(f"refused {draft.seqid}")
         self.commit.on_acked = lambda stream: self.happened.append(f"acked {stream.cursor}")
         self.commit.on_failure = lambda error: self.happened.append(f"failed {error}")
@@ -420,7 +420,9 @@ def test_a_refused_change_is_told_like_any_other_and_stops_nothing(bench: Bench)
         commit(batch, done)
 
     bench.disk.commit = refuse  # type: ignore[method-assign]
-    bench.commit.on_change = lambda change, _: bench.happened.append(f"refused {change.rule}" if change.refusal else "changed")
+    bench.commit.on_change = lambda change, _: [
+        bench.happened.append(f"refused {change.rule}" if change.refusal else "changed")
+    ]
     bench.change("kick")
     bench.send(1)
     bench.clock.settle()

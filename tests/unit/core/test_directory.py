@@ -2,7 +2,6 @@
 
 from asyncio import run
 from collections import Counter
-from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -30,10 +29,6 @@ class CountedAccounts(MemoryAccounts):
     async def user(self, tenant: int, name: str) -> Any:
         self.lookups[tenant, name] += 1
         return await self._on_its_way(await super().user(tenant, name))
-
-    async def users_named(self, tenant: int, user_names: Collection[str]) -> Any:
-        self.lookups[frozenset(user_names)] += 1
-        return await self._on_its_way(await super().users_named(tenant, user_names))
 
     async def _on_its_way(self, answer: Any) -> Any:
         if self.gate is not None:
@@ -131,29 +126,6 @@ def test_the_memory_is_bounded(accounts: CountedAccounts, store: CountedStore, m
     for n in range(100):
         assert run(directory.user(1, f"user{n}")) is not None
         assert len(directory._users) <= 10
-
-
-def test_many_are_looked_up_at_once_and_remembered_one_by_one(accounts: CountedAccounts, store: CountedStore) -> None:
-    directory = Directory(accounts, store)
-    alice = run(directory.user(1, "alice"))
-    for _ in range(2):
-        found = run(directory.users(1, ["alice", "bob", "nobody"]))
-        assert (found.keys(), found["alice"]) == ({"alice", "bob"}, alice)
-    assert run(directory.user(1, "bob")) == found["bob"]
-    assert accounts.lookups == {(1, "alice"): 1, frozenset({"bob", "nobody"}): 1, frozenset({"nobody"}): 1}
-
-
-def test_of_many_none_is_remembered_after_a_change(accounts: CountedAccounts, store: CountedStore) -> None:
-    directory = Directory(accounts, store)
-    accounts.gate = Gate()
-    asking = directory.users(1, ["alice"])
-    asking.send(None)
-    directory.forget()
-    accounts.gate.open()
-    with pytest.raises(StopIteration):
-        asking.send(None)
-    run(directory.user(1, "alice"))
-    assert accounts.lookups[1, "alice"] == 1
 
 
 # ---------------------------------------------------------------- groups

@@ -10,7 +10,7 @@ from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from tests.unit.core.sessions import Sessions
 
-GROUP, ALICE, DEVICE = 7, 1, 5
+GROUP, ALICE, BOB, DEVICE = 7, 1, 2, 5
 FRAME = codec.event(pb.PRESENCE, b"news")
 
 
@@ -52,3 +52,18 @@ def test_after_a_change_that_was_missed_nobody_is_told_and_the_members_are_read(
 def test_single_chats_have_no_version(place: Place) -> None:
     place.fanout.to_conversation(single_conversation(ALICE, 2), FRAME)
     assert place.frames() == [b"news"]
+
+
+def test_who_is_in_a_group_is_known_before_the_first_is_told(place: Place) -> None:
+    bob = place.sessions.come(BOB, "bob", DEVICE + 1)
+    assert next(place.fanout.group_change(GROUP, 5, [BOB], [ALICE], [], 0), "told") is None
+    place.fanout.to_conversation(GROUP, FRAME)
+    assert (place.frames(), [command.request.payload for command in place.sessions.sent(bob)]) == ([], [b"news"])
+
+
+def test_each_of_those_who_come_or_go_reads_what_he_may_see(place: Place) -> None:
+    bob = place.sessions.come(BOB, "bob", DEVICE + 1)
+    steps = list(place.fanout.group_change(GROUP, 5, [BOB], [ALICE], [], 0))
+    assert len(steps) == 2, "a pause after each"
+    assert place.stream.stale
+    assert [list(session.outbound.backlog.owed) for session in (place.alice, bob)] == [[GROUP], [GROUP]]

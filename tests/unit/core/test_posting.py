@@ -17,7 +17,7 @@ from rockdove.core.records import (
     Member,
     PutContact,
     PutGroup,
-    PutMember,
+    PutMembers,
     Role,
     Tenant,
 )
@@ -101,12 +101,13 @@ def test_a_member_posts_as_role_and_policy_allow(
     policy: GroupPolicy, role: Role, muted_until_ms: int, everyone: bool, code: int
 ) -> None:
     group = Group(7, 1, "crew", "Crew", BOB, 0, policy, size=1)
-    store = store_with(PutGroup(group), PutMember(Member(7, ALICE, role, 0, 0, muted_until_ms)))
+    store = store_with(PutGroup(group), PutMembers.of(Member(7, ALICE, role, 0, 0, muted_until_ms)))
     assert code_of(WriteToGroup(7, ALICE, everyone=everyone), store, 1000) == code
 
 
 def test_outsiders_may_not_post_and_a_dissolved_group_is_gone() -> None:
     group = Group(7, 1, "crew", "Crew", BOB, 0, size=1)
     assert code_of(WriteToGroup(7, ALICE), store_with(PutGroup(group))) == pb.PERMISSION_DENIED
-    gone = store_with(PutGroup(group), PutMember(Member(7, ALICE, Role.MEMBER, 0, 0)), PutGroup(replace(group, dissolved=True)))
+    member, dissolved = Member(7, ALICE, Role.MEMBER, 0, 0), replace(group, dissolved=True)
+    gone = store_with(PutGroup(group), PutMembers.of(member), PutGroup(dissolved))
     assert code_of(WriteToGroup(7, ALICE), gone) == pb.NOT_FOUND

@@ -37,7 +37,7 @@ def test_interest_begins_with_the_first_and_ends_with_the_last(place: Place) -> 
     second, _ = place.come(ALICE)
     place.registry.seat(inbox, [(GROUP, 1), (OTHER, 1)])
     assert place.topics == {"user.1", "group.7", "group.8"}
-    place.registry.parted(ALICE, OTHER)
+    place.registry.parted([ALICE], OTHER)
     assert place.topics == {"user.1", "group.7"}
     place.registry.remove(first, ALICE)
     assert place.topics == {"user.1", "group.7"}
@@ -82,10 +82,9 @@ def test_a_group_in_which_nobody_is_here_has_no_version(place: Place) -> None:
     assert place.registry.advance(GROUP, 9)
     assert place.registry.version(GROUP) == 0
     place.come(ALICE)
-    assert place.registry.joined(ALICE, GROUP, 9)
+    assert place.registry.joined([ALICE, BOB], GROUP, 9) == [ALICE], "the other is not here"
     assert place.registry.version(GROUP) == 9
-    assert not place.registry.joined(ALICE, GROUP, 9), "that is known"
-    assert not place.registry.joined(BOB, GROUP, 9), "he is not here"
+    assert place.registry.joined([ALICE], GROUP, 9) == [], "that is known"
 
 
 def test_seating_anew_finds_what_was_missed(place: Place) -> None:

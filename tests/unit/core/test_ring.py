@@ -1,6 +1,6 @@
 """What one node rings, another one hears: nothing is lost on the way through bytes, and nothing strange does harm."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import pytest
@@ -42,11 +42,12 @@ class Recorder:
         self.calls: list[Call] = []
         self.fault = False
 
-    def __getattr__(self, name: str) -> Callable[..., None]:
-        def call(*arguments: Any, **named: Any) -> None:
+    def __getattr__(self, name: str) -> Callable[..., Iterable[None]]:
+        def call(*arguments: Any, **named: Any) -> Iterable[None]:
             if self.fault:
                 raise KeyError(name)
             self.calls.append((name, *(_plain(argument) for argument in arguments), *named.values()))
+            return ()
 
         return call
 

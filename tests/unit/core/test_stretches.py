@@ -1,5 +1,6 @@
 """A turn in which there is a lot to tell ends all the same, and goes on in the next one."""
 
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
@@ -28,13 +29,19 @@ class Turns:
         figures.clock = count(step=2 * STRETCH_SECONDS).__next__
         self.commit = GroupCommit(self.disk, self.clock, MsgidSource(0, 0), self.journal, figures)  # type: ignore[arg-type]
         self.commit.on_messages = lambda drafts, _: self.tell(", ".join(f"stored {draft.seqid}" for draft in drafts))
-        self.commit.on_change = lambda change, _: self.tell(f"changed {change.rule}")
+        self.commit.on_change = self.tell_of_change
 
     def tell(self, news: str) -> None:
         """In this turn."""
         if not self.told[-1]:
             self.clock.soon(lambda: self.told.append([]))
         self.told[-1].append(news)
+
+    def tell_of_change(self, change: Change, _: int) -> Iterator[None]:
+        """Two of those whom it concerns, one after the other."""
+        for number in (1, 2):
+            self.tell(f"changed {change.rule} {number}")
+            yield
 
     def send(self, conversation: int, *seqids: int) -> None:
         for seqid in seqids:
@@ -109,10 +116,11 @@ def test_a_store_that_answers_later_is_told_of_likewise(turns: Turns) -> None:
     assert turns.told[2:] == [["stored 3"], []]
 
 
-def test_changes_may_concern_many_too(turns: Turns) -> None:
+def test_of_a_change_that_concerns_many_some_are_told_in_each_turn(turns: Turns) -> None:
     for rule in ("invite", "kick"):
         turns.commit.change(_change(rule))
-    assert turns.run() == [["changed invite"], ["changed kick"]]
+    turns.clock.soon(lambda: turns.send(BETWEEN_TWO, 3))
+    assert turns.run() == [["changed invite 1"], ["changed invite 2"], ["changed kick 1"], ["changed kick 2"], ["stored 3"]]
 
 
 @stands_in

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rockdove.core.records import Batch, Group, Member, PutGroup, PutMember, Role
+from rockdove.core.records import Batch, Group, Member, PutGroup, PutMembers, Role
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
 from rockdove.store.sqlite.store import SqliteStore
@@ -25,7 +25,7 @@ def test_group_message_writes_one_row_and_reads_none(tmp_path: Path, size: int) 
         sender = users[0]
         store = SqliteStore(connection)
         device = run(store.open_device(sender.id, "", "test", 0)).id
-        members = [PutMember(Member(1, user.id, Role.MEMBER, 0, 0)) for user in users]
+        members = [PutMembers.of(Member(1, user.id, Role.MEMBER, 0, 0)) for user in users]
         batch = Batch()
         batch.changes.append((0, change_of(PutGroup(Group(1, 1, "g", "G", sender.id, 0, size=size)), *members)))
         assert commit(store, batch) is None

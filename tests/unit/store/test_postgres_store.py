@@ -17,7 +17,7 @@ from rockdove.core.records import (
     Contact,
     Draft,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     Member,
     MoveRead,
@@ -25,7 +25,7 @@ from rockdove.core.records import (
     Outcome,
     PutContact,
     PutGroup,
-    PutMember,
+    PutMembers,
     Role,
     Stored,
     Tenant,
@@ -116,7 +116,7 @@ def test_who_was_put_out_of_a_group_on_one_node_is_refused_by_another_one(store:
             one, other = await add_users(nodes[0], 2)
             device = (await nodes[0].store.open_device(one, "", "", 0)).id
             group = Group(GROUP, 1, "g", "Name", other, 0, size=2, version=7)
-            member = PutMember(Member(GROUP, one, Role.MEMBER, 0, 0))
+            member = PutMembers.of(Member(GROUP, one, Role.MEMBER, 0, 0))
             await nodes[0].change(PutGroup(group), member)
 
             async def send(seqid: int) -> Draft:
@@ -127,7 +127,7 @@ def test_who_was_put_out_of_a_group_on_one_node_is_refused_by_another_one(store:
             for seqid in range(1, 6):
                 draft = await send(seqid)
                 assert (draft.outcome, draft.seq, draft.group_version) == (Outcome.STORED, seqid, 7)
-                await nodes[0].change(EndMember(GROUP, one, seqid))
+                await nodes[0].change(EndMembers(GROUP, (one,), seqid))
                 assert (await send(seqid + 1)).outcome is Outcome.REFUSED
                 assert (await send(seqid)).outcome is Outcome.RETRY
                 await nodes[0].change(member)

@@ -13,14 +13,14 @@ from rockdove.core.records import (
     Change,
     Draft,
     DraftRun,
-    EndMember,
+    EndMembers,
     HideMessages,
     PutGroup,
-    PutMember,
+    PutMembers,
     peer_of,
     single_members,
 )
-from rockdove.core.registry import Registry
+from rockdove.core.registry import Inbox, Registry
 from rockdove.wire import codec
 
 if TYPE_CHECKING:
@@ -63,17 +63,11 @@ class Fanout:
                 self._ring.reminder(draft)
             self.owe(draft.conversation, draft.seq)
 
-    def push(self, run: Run, group_version: int, now_ms: int, but: Collection[int] = ()) -> None:
-        """Push stored messages to the sessions of this node. In a group, to all `but` these users."""
+    def push(self, run: Run, group_version: int, now_ms: int) -> None:
+        """Push stored messages to the sessions of this node."""
         conversation, inboxes = run.conversation, self._registry.inboxes
         if conversation < GROUPS_END:
-            here = self._registry.group(conversation)
-            if here and self.knows(conversation, group_version):
-                for inbox in here:
-                    if but and inbox.user in but:
-                        continue
-                    for session in inbox.sessions:
-                        session.outbound.deliver(run, now_ms)
+            self._push_to(self._registry.group(conversation), run, group_version, now_ms)
             return
         low, high = single_members(conversation)
         if low in inboxes:
@@ -83,19 +77,28 @@ class Fanout:
             for session in inboxes[high].sessions:
                 session.outbound.deliver(run, now_ms)
 
-    def change(self, change: Change, now_ms: int) -> None:
-        """A change was stored by this node. Who came gets its notices, who went the one that tells of it (protocol §7)."""
+    def _push_to(self, members: Collection[Inbox], run: Run, group_version: int, now_ms: int) -> None:
+        if members and self.knows(run.conversation, group_version):
+            for inbox in members:
+                for session in inbox.sessions:
+                    session.outbound.deliver(run, now_ms)
+
+    def change(self, change: Change, now_ms: int) -> Iterator[None]:
+        """A change was stored by this node. Who came gets its notices, who went the one that tells of it (protocol §7).
+
+        May pause after each step: thousands may be told.
+        """
         joined, parted, notices = list[int](), list[int](), list[Draft]()
         conversation = version = 0
         for effect in change.effects:
             if isinstance(effect, Append):
                 notices.append(effect.draft)
-            elif isinstance(effect, PutMember):
-                conversation = effect.member.conversation
-                joined.append(effect.member.user)
-            elif isinstance(effect, EndMember):
+            elif isinstance(effect, PutMembers):
                 conversation = effect.conversation
-                parted.append(effect.user)
+                joined += effect.users
+            elif isinstance(effect, EndMembers):
+                conversation = effect.conversation
+                parted += effect.users
             elif isinstance(effect, PutGroup):
                 conversation, version = effect.group.conversation, effect.group.version
             elif isinstance(effect, HideMessages):
@@ -105,7 +108,7 @@ class Fanout:
         if conversation:
             if self._ring is not None:
                 self._ring.group_change(conversation, version, joined, parted, notices)
-            self.group_change(conversation, version, joined, parted, notices, now_ms)
+            yield from self.group_change(conversation, version, joined, parted, notices, now_ms)
 
     def group_change(
         self,
@@ -115,25 +118,28 @@ class Fanout:
         parted: Collection[int],
         notices: Sequence[Draft],
         now_ms: int,
-    ) -> None:
-        """Among the sessions of this node: who came, the notices, who went. `version`: of the group after it; 0: as before."""
+    ) -> Iterator[None]:
+        """Among the sessions of this node: who came, the notices, who went. `version`: of the group after it; 0: as before.
+
+        May pause after each step; before the first one it is known who is in the group now.
+        """
         registry = self._registry
         if not registry.advance(conversation, version):
             self._news_missed(conversation)
-        newcomers = {user for user in joined if registry.sessions(user)}
-        for user in newcomers:
-            self.look_again(user, conversation)  # of whom we know as a member, we may have missed that he had gone
-            if registry.joined(user, conversation, version):
-                self.on_joined(user, conversation)
-        readers = newcomers.union(parted)  # who comes or goes reads as much of the log as he may see
+        readers = {*joined, *parted}  # who comes or goes reads as much of the log as he may see
+        others = [inbox for inbox in registry.group(conversation) if inbox.user not in readers]
+        if parted and registry.overtaken(conversation, version):
+            self.on_unknown(conversation)  # they may have come back since
+        else:
+            registry.parted(parted, conversation)
+        for user in registry.joined(joined, conversation, version):
+            self.on_joined(user, conversation)
         for notice in notices:
-            self.push(run_of([notice]), version, now_ms, but=readers)
-        for user in parted:
-            if registry.overtaken(conversation, version):
-                self.on_unknown(conversation)  # he may have come back since
-            else:
-                registry.parted(user, conversation)
+            self._push_to(others, run_of([notice]), version, now_ms)
+            yield
+        for user in readers:  # also of whom we know as a member, we may have missed that he had gone
             self.look_again(user, conversation)
+            yield
 
     def look_again(self, user: int, conversation: int) -> None:
         """What the user may see of the conversation is not what it was."""

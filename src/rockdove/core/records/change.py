@@ -9,7 +9,7 @@ from rockdove.core.msgid import MsgidSource
 from rockdove.core.records.contact import Contact
 from rockdove.core.records.conversation import OPEN
 from rockdove.core.records.draft_run import DraftRun
-from rockdove.core.records.group import Group, JoinRequest, Member
+from rockdove.core.records.group import Group, JoinRequest, Member, Role
 from rockdove.core.records.message import Draft
 
 if TYPE_CHECKING:
@@ -23,17 +23,27 @@ class PutGroup:
     group: Group
 
 
-class PutMember(NamedTuple):
-    """A new member, or a member's new state."""
-
-    member: Member
-
-
-class EndMember(NamedTuple):
-    """A member goes; he may still read what he saw, up to and including `through`."""
+class PutMembers(NamedTuple):
+    """New members, or members' new state: in one group, and alike but for the user. Each is there once."""
 
     conversation: int
-    user: int
+    users: Sequence[int]
+    role: Role
+    joined_ms: int
+    after_seq: int
+    muted_until_ms: int = 0
+
+    @classmethod
+    def of(cls, member: Member) -> "PutMembers":
+        """Of one."""
+        return cls(member.conversation, (member.user,), *member[2:])
+
+
+class EndMembers(NamedTuple):
+    """Members of a group go; they may still read what they saw, up to and including `through`. Each is there once."""
+
+    conversation: int
+    users: Sequence[int]
     through: int
 
 
@@ -111,8 +121,8 @@ class KickDevice:
 
 Effect = (
     PutGroup
-    | PutMember
-    | EndMember
+    | PutMembers
+    | EndMembers
     | PutJoinRequest
     | DropJoinRequest
     | PutContact

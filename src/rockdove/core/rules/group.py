@@ -44,9 +44,9 @@ async def find_other(view: View, group: Group, person: Person) -> Member:
     return member
 
 
-def check_above(actor: Member, other: Member, name: str) -> None:
-    """May the one act on the other, who is called `name`? Raises Refusal."""
-    if actor.role <= other.role:
+def check_above(actor: Member, role: Role, name: str) -> None:
+    """May the one act on another of this role, who is called `name`? Raises Refusal."""
+    if actor.role <= role:
         raise denied(f"you do not stand above {name!r} in this group: ask its owner")
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from rockdove.core.errors import Refusal, denied
 from rockdove.core.ports import View
-from rockdove.core.records import Effect, Group, GroupPolicy, Member, PutGroup, PutMember, Role, Tenant
+from rockdove.core.records import Effect, Group, GroupPolicy, PutGroup, PutMembers, Role, Tenant
 from rockdove.core.rules.group import Person, check_room, notice, notices, notices_for
 from rockdove.core.rules.posting import check_reach_of_all, no_group, not_member
 from rockdove.wire import im_pb2 as pb
@@ -55,8 +55,8 @@ class CreateGroup:
         self.group = replace(group, size=1 + len(self._members))
         return [
             PutGroup(self.group),
-            PutMember(Member(group.conversation, self._owner.id, Role.OWNER, now_ms, after_seq=0)),
-            *(PutMember(Member(group.conversation, user.id, Role.MEMBER, now_ms, after_seq=0)) for user in self._members),
+            PutMembers(group.conversation, [self._owner.id], Role.OWNER, now_ms, after_seq=0),
+            PutMembers(group.conversation, [user.id for user in self._members], Role.MEMBER, now_ms, after_seq=0),
             *notices(group, msgids, ("group.created", "group.joined"), self._owner, self._members),
         ]
 

@@ -8,14 +8,13 @@ from rockdove.core.ports import View
 from rockdove.core.records import (
     DropJoinRequest,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     Join,
     JoinRequest,
-    Member,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Role,
     Tenant,
 )
@@ -100,7 +99,7 @@ class InviteUsers:
         group, member = await find_member(view, self.conversation, self._actor.id)
         if member.role is Role.MEMBER and not group.policy.members_invite:
             raise denied("only admins invite into this group: ask one of them")
-        present = await view.members_among(self.conversation, [user.id for user in self._users])
+        present = await view.roles_among(self.conversation, [user.id for user in self._users])
         newcomers = [user for user in self._users if user.id not in present]
         if not newcomers:
             return []
@@ -147,10 +146,10 @@ class KickUsers:
     async def decide(self, view: View, now_ms: int, msgids: Sequence[int]) -> Sequence[Effect]:  # noqa: ARG002
         """Raises Refusal."""
         group, actor = await find_admin(view, self.conversation, self._actor.id)
-        members = await view.members_among(self.conversation, [user.id for user in self._users])
-        present = [user for user in self._users if user.id in members]
+        roles = await view.roles_among(self.conversation, [user.id for user in self._users])
+        present = [user for user in self._users if user.id in roles]
         for user in present:
-            check_above(actor, members[user.id], user.name)
+            check_above(actor, roles[user.id], user.name)
         if not present:
             return []
         return await _farewell(view, group, "group.kicked", self._actor, present, msgids, self._text)
@@ -162,10 +161,11 @@ async def _welcome(
     """`users` are members now. They see the log from the notice of it on, or all of it."""
     conversation = group.conversation
     after_seq = 0 if group.policy.history_for_new else await view.last_seq(conversation)
-    askers = await view.askers_among(conversation, [user.id for user in users])
+    ids = [user.id for user in users]
+    askers = await view.askers_among(conversation, ids)
     return [
         *(DropJoinRequest(conversation, user) for user in askers),
-        *(PutMember(Member(conversation, user.id, Role.MEMBER, now_ms, after_seq)) for user in users),
+        PutMembers(conversation, ids, Role.MEMBER, now_ms, after_seq),
         PutGroup(replace(group, size=group.size + len(users), version=group.version + 1)),
         *notices(group, msgids, ("group.joined", "group.joined"), actor, users, text),
     ]
@@ -180,6 +180,6 @@ async def _farewell(
     through = await view.last_seq(conversation) + len(news)
     return [
         *news,
-        *(EndMember(conversation, user.id, through) for user in users),
+        EndMembers(conversation, [user.id for user in users], through),
         PutGroup(replace(group, size=group.size - len(users), version=group.version + 1)),
     ]

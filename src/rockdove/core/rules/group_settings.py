@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from rockdove.core.errors import denied, invalid
 from rockdove.core.ports import View
-from rockdove.core.records import Effect, Group, GroupPolicy, Member, PutGroup, PutMember, Role
+from rockdove.core.records import Effect, Group, GroupPolicy, Member, PutGroup, PutMembers, Role
 from rockdove.core.rules.group import Person, check_above, find_admin, find_other, notice
 
 _KINDS: Final = {  # the notice for each field of a group
@@ -51,7 +51,7 @@ class UpdateGroup:
         news: list[tuple[str, list[Person], str]] = [
             (_KINDS[field], [], value if isinstance(value, str) else "") for field, value in changes.items()
         ]
-        members = list[PutMember]()
+        members = list[PutMembers]()
         if self._owner is not None and self._owner.id != self.group.owner:
             members = await _hand_over(view, self.group, actor, self._owner)
             changes["owner"] = self._owner.id
@@ -89,7 +89,7 @@ class SetRole:
             raise invalid("the owner has no other role: hand the group over first")
         group = replace(group, version=group.version + 1)
         return [
-            PutMember(member._replace(role=self._role)),
+            PutMembers.of(member._replace(role=self._role)),
             PutGroup(group),
             notice(group, msgids[0], "group.role", self._actor, [self._person], self._role.name.lower()),
         ]
@@ -117,20 +117,21 @@ class Mute:
             effects: list[Effect] = [PutGroup(replace(changed, muted_until_ms=until_ms))]
         else:
             member = await find_other(view, group, self._person)
-            check_above(actor, member, self._person.name)
+            check_above(actor, member.role, self._person.name)
             before_ms, users = member.muted_until_ms, [self._person]
-            effects = [PutMember(member._replace(muted_until_ms=until_ms)), PutGroup(changed)]
+            effects = [PutMembers.of(member._replace(muted_until_ms=until_ms)), PutGroup(changed)]
         if before_ms == until_ms or max(before_ms, until_ms) <= now_ms:
             return []
         kind, text = ("group.muted", str(self._seconds)) if self._seconds else ("group.unmuted", "")
         return [*effects, notice(group, msgids[0], kind, self._actor, users, text)]
 
 
-async def _hand_over(view: View, group: Group, owner: Member, heir: Person) -> list[PutMember]:
+async def _hand_over(view: View, group: Group, owner: Member, heir: Person) -> list[PutMembers]:
     """The owner becomes an admin, and the other the owner, whom nobody could unmute. Raises Refusal."""
     _check_owner(owner)
     member = await find_other(view, group, heir)
-    return [PutMember(owner._replace(role=Role.ADMIN)), PutMember(member._replace(role=Role.OWNER, muted_until_ms=0))]
+    heir_now = member._replace(role=Role.OWNER, muted_until_ms=0)
+    return [PutMembers.of(owner._replace(role=Role.ADMIN)), PutMembers.of(heir_now)]
 
 
 def _check_owner(actor: Member) -> None:

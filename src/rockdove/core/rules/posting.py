@@ -36,9 +36,9 @@ async def check_reach(view: View, tenant: Tenant, sender: int, receiver: int, na
 
 async def check_reach_of_all(view: View, tenant: Tenant, sender: int, receivers: Mapping[int, str]) -> None:
     """The same for many others, who are called so. Raises Refusal."""
-    sides = await view.contacts_between([(receiver, sender) for receiver in receivers])
-    for (receiver, _), other_side in sides.items():
-        _check_side(tenant, other_side, receivers[receiver])
+    sides = await view.sides_towards(sender, receivers)
+    for receiver in sides if tenant.strangers else receivers:
+        _check_side(tenant, sides.get(receiver) or Contact(receiver, sender), receivers[receiver])
 
 
 def _check_side(tenant: Tenant, other_side: Contact, name: str) -> None:

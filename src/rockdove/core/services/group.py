@@ -8,7 +8,7 @@ from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
 from rockdove.core.errors import Refusal, StoreUnavailable, invalid
 from rockdove.core.ports import Accounts, Randomness, Scheduler, Store
-from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role, UserState
+from rockdove.core.records import GroupPolicy, Join, JoinRequest, Role
 from rockdove.core.rules.group import Person
 from rockdove.core.rules.group_life import CreateGroup, DissolveGroup
 from rockdove.core.rules.group_membership import AnswerRequest, InviteUsers, JoinGroup, KickUsers, LeaveGroup
@@ -40,6 +40,7 @@ class GroupService:
         max_frame_bytes: int,
     ) -> None:
         self._store = store
+        self._accounts = accounts
         self._directory = directory
         self._fanout = fanout
         self._scheduler = scheduler
@@ -214,11 +215,11 @@ class GroupService:
             )
         for name in others:
             _check_name(name)
-        found = await self._directory.users(session.tenant.id, others)
+        found = await self._accounts.ids_named(session.tenant.id, others, removed=not active)
         for name in others:
-            if name not in found or (active and found[name].state is UserState.REMOVED):
+            if name not in found:
                 raise no_user(name)
-        return [Person(found[name].id, name) for name in others]
+        return [Person(found[name], name) for name in others]
 
     async def _person(self, session: "Session", name: str, *, active: bool = True) -> Person:
         """`active` as for `find_user`. Raises Refusal."""

@@ -1,7 +1,7 @@
 """Tenants and users in memory."""
 
 import secrets
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from rockdove.core.records import DEFAULT_NAME, AccountChanges, Profile, Tenant, User, UserState
@@ -40,8 +40,9 @@ class MemoryAccounts:
     async def user(self, tenant: int, name: str) -> User | None:
         return self._users.get(self._user_ids.get((tenant, name), 0))
 
-    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
-        return [self._users[self._user_ids[tenant, name]] for name in set(user_names) if (tenant, name) in self._user_ids]
+    async def ids_named(self, tenant: int, user_names: Collection[str], *, removed: bool) -> Mapping[str, int]:
+        found = {name: self._user_ids[tenant, name] for name in user_names if (tenant, name) in self._user_ids}
+        return {name: user for name, user in found.items() if removed or self._users[user].state is not UserState.REMOVED}
 
     async def user_by_id(self, user: int) -> User | None:
         return self._users.get(user)

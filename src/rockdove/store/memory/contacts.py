@@ -40,5 +40,8 @@ class MemoryContacts:
     async def contacts_between(self, pairs: Collection[tuple[int, int]]) -> Mapping[tuple[int, int], Contact]:
         return {pair: await self.contact(*pair) for pair in pairs}
 
+    async def sides_towards(self, peer: int, users: Collection[int]) -> Mapping[int, Contact]:
+        return {user: self._contacts[user][peer] for user in users if peer in self._contacts.get(user, {})}
+
     async def friends(self, user: int) -> Sequence[int]:
         return [c.peer for c in self._list(user) if c.state is ContactState.FRIEND and not c.blocked]

@@ -45,9 +45,9 @@ class MemoryGroups:
     async def member(self, conversation: int, user: int) -> Member | None:
         return self._members.get((conversation, user)) if self._lives(conversation) else None
 
-    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+    async def roles_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Role]:
         found = {user: await self.member(conversation, user) for user in users}
-        return {user: member for user, member in found.items() if member is not None}
+        return {user: member.role for user, member in found.items() if member is not None}
 
     def _lives(self, conversation: int) -> bool:
         return conversation in self._groups and not self._groups[conversation].dissolved

@@ -16,17 +16,18 @@ from rockdove.core.records import (
     DraftRun,
     DropJoinRequest,
     Effect,
-    EndMember,
+    EndMembers,
     HideMessages,
     KickDevice,
     Match,
+    Member,
     MoveRead,
     NoteEdit,
     Position,
     PutContact,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Query,
     ReadMarks,
     Rewrite,
@@ -133,12 +134,14 @@ class MemoryStore(MemoryLogs, MemoryDevices, MemoryGroups, MemoryContacts):
         match effect:
             case PutGroup(group):
                 self._groups[group.conversation] = group
-            case PutMember(member):
-                if self._put_member(member):
-                    log = self._logs.get(member.conversation)
-                    self._move_read(member.user, member.conversation, log.last_seq if log else 0)
-            case EndMember(conversation, user, through):
-                self._end_member(conversation, user, through)
+            case PutMembers(conversation, users):
+                log = self._logs.get(conversation)
+                for user in users:
+                    if self._put_member(Member(conversation, user, *effect[2:])):
+                        self._move_read(user, conversation, log.last_seq if log else 0)
+            case EndMembers(conversation, users, through):
+                for user in users:
+                    self._end_member(conversation, user, through)
             case PutJoinRequest(request):
                 self._join_requests[request.conversation, request.user] = request
             case DropJoinRequest(conversation, user):

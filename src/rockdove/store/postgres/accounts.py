@@ -1,7 +1,7 @@
 """Tenants and users in the PostgreSQL database."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import asyncpg
@@ -62,9 +62,12 @@ class PostgresAccounts:
         row = await self._database.row(f"{_USER} WHERE tenant = $1 AND name = $2", tenant, name)
         return _user(row) if row else None
 
-    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
-        rows = await self._database.fetch(f"{_USER} WHERE tenant = $1 AND name = ANY ($2)", tenant, list(user_names))
-        return [_user(row) for row in rows]
+    async def ids_named(self, tenant: int, user_names: Collection[str], *, removed: bool) -> Mapping[str, int]:
+        rows = await self._database.fetch(
+            "SELECT name, id FROM account WHERE tenant = $1 AND name = ANY ($2) AND ($3 OR state <> $4)",
+            *(tenant, list(user_names), removed, UserState.REMOVED),
+        )
+        return dict(rows)
 
     async def user_by_id(self, user: int) -> User | None:
         row = await self._database.row(f"{_USER} WHERE id = $1", user)

@@ -43,6 +43,12 @@ class Contacts(Tables):
         found = {(contact.user, contact.peer): contact for contact in map(contact_of, rows)}
         return {pair: found.get(pair) or Contact(*pair) for pair in pairs}
 
+    async def sides_towards(self, peer: int, users: Collection[int]) -> Mapping[int, Contact]:
+        rows = await self._rows.fetch(
+            f"SELECT {COLUMNS} FROM contact c WHERE c.peer = $1 AND c.account = ANY ($2)", peer, list(users)
+        )
+        return {contact.user: contact for contact in map(contact_of, rows)}
+
     async def friends(self, user: int) -> Sequence[int]:
         rows = await self._rows.fetch(
             "SELECT peer FROM contact WHERE account = $1 AND state = $2 AND NOT blocked", user, ContactState.FRIEND

@@ -10,7 +10,7 @@ from rockdove.core.records import (
     Append,
     DropJoinRequest,
     Effect,
-    EndMember,
+    EndMembers,
     Group,
     HideMessages,
     KickDevice,
@@ -19,7 +19,7 @@ from rockdove.core.records import (
     PutContact,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Rewrite,
     counts,
     single_conversation,
@@ -34,7 +34,6 @@ _GROUP: Final = (
     *("announcement", "avatar_url", "size", "version", "muted_until_ms", "dissolved"),
 )
 _CONTACT: Final = ("account", "peer", "state", "blocked", "remark", "greeting", "updated_ms", "version")
-_MEMBER: Final = ("conversation", "account", "role", "joined_ms", "after_seq", "muted_until_ms")
 
 
 def _upsert(table: str, columns: Sequence[str], keys: int) -> str:
@@ -48,7 +47,12 @@ def _upsert(table: str, columns: Sequence[str], keys: int) -> str:
 
 
 _PUT_GROUP: Final = _upsert("chat_group", _GROUP, 1)
-_PUT_MEMBER: Final = _upsert("group_member", _MEMBER, 2)
+_PUT_MEMBERS: Final = (
+    "INSERT INTO group_member (conversation, account, role, joined_ms, after_seq, muted_until_ms)"
+    " SELECT $1::bigint, unnest($2::integer[]), $3::smallint, $4::bigint, $5::bigint, $6::bigint"
+    " ON CONFLICT (conversation, account) DO UPDATE SET role = excluded.role, joined_ms = excluded.joined_ms,"
+    " after_seq = excluded.after_seq, muted_until_ms = excluded.muted_until_ms"
+)
 _PUT_CONTACT: Final = _upsert("contact", _CONTACT, 2)
 _PUT_JOIN_REQUEST: Final = _upsert("join_request", ("conversation", "account", "asked_ms"), 2)
 
@@ -67,8 +71,8 @@ class Effects:
         self.changed: set[int] = set()  # conversations
         self._carriers: dict[type[Effect], Callable[[list[Any]], Coroutine[Any, Any, None]]] = {
             PutGroup: self._put_groups,
-            PutMember: self._put_members,
-            EndMember: self._end_members,
+            PutMembers: self._put_members,
+            EndMembers: self._end_members,
             PutJoinRequest: self._put_join_requests,
             DropJoinRequest: self._drop_join_requests,
             PutContact: self._put_contacts,
@@ -100,32 +104,29 @@ class Effects:
         await self._write(_PUT_GROUP, (_row(effect.group) for effect in effects))
         await self._change_rights(effect.group.conversation for effect in effects)
 
-    async def _put_members(self, effects: Sequence[PutMember]) -> None:
+    async def _put_members(self, effects: Sequence[PutMembers]) -> None:
         """A new member has read what was there before; if he sees it all, earlier times say nothing more."""
-        members = [effect.member for effect in effects]
-        await self._change_rights(member.conversation for member in members)
-        await self._write(
-            "INSERT INTO member (account, conversation, read_seq)"
-            " SELECT $1, id, last_seq FROM conversation WHERE id = $2 ON CONFLICT (account, conversation) DO UPDATE"
-            " SET read_seq = greatest(member.read_seq, excluded.read_seq)"
-            " WHERE NOT EXISTS (SELECT FROM group_member g WHERE g.conversation = $2 AND g.account = $1)",
-            ((member.user, member.conversation) for member in members),
-        )
-        await self._write(
-            "DELETE FROM former_member WHERE account = $1 AND conversation = $2 AND after_seq >= $3",
-            ((member.user, member.conversation, member.after_seq) for member in members),
-        )
-        await self._write(
-            _PUT_MEMBER, ((m.conversation, m.user, m.role, m.joined_ms, m.after_seq, m.muted_until_ms) for m in members)
-        )
-
-    async def _end_members(self, effects: Sequence[EndMember]) -> None:
         await self._change_rights(effect.conversation for effect in effects)
         await self._write(
-            "WITH gone AS (DELETE FROM group_member WHERE conversation = $1 AND account = $2 RETURNING *)"
+            "INSERT INTO member (account, conversation, read_seq)"
+            " SELECT unnest($2::integer[]), id, last_seq FROM conversation WHERE id = $1"
+            " ON CONFLICT (account, conversation) DO UPDATE SET read_seq = greatest(member.read_seq, excluded.read_seq)"
+            " WHERE NOT EXISTS (SELECT FROM group_member g WHERE g.conversation = $1 AND g.account = member.account)",
+            ((effect.conversation, effect.users) for effect in effects),
+        )
+        await self._write(
+            "DELETE FROM former_member WHERE conversation = $1 AND account = ANY ($2) AND after_seq >= $3",
+            ((effect.conversation, effect.users, effect.after_seq) for effect in effects),
+        )
+        await self._write(_PUT_MEMBERS, effects)
+
+    async def _end_members(self, effects: Sequence[EndMembers]) -> None:
+        await self._change_rights(effect.conversation for effect in effects)
+        await self._write(
+            "WITH gone AS (DELETE FROM group_member WHERE conversation = $1 AND account = ANY ($2) RETURNING *)"
             " INSERT INTO former_member (account, conversation, after_seq, through_seq)"
             " SELECT account, conversation, after_seq, $3 FROM gone WHERE after_seq < $3",
-            ((effect.conversation, effect.user, effect.through) for effect in effects),
+            effects,
         )
 
     async def _put_join_requests(self, effects: Sequence[PutJoinRequest]) -> None:

@@ -36,11 +36,11 @@ class Groups(Tables):
         row = await self._rows.row(f"{PRESENT} WHERE g.conversation = $1 AND m.account = $2", conversation, user)
         return member_of(row) if row else None
 
-    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+    async def roles_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Role]:
         rows = await self._rows.fetch(
             f"{PRESENT} WHERE g.conversation = $1 AND m.account = ANY ($2)", conversation, list(users)
         )
-        return {member.user: member for member in map(member_of, rows)}
+        return {member.user: member.role for member in map(member_of, rows)}
 
     async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
         rows = await self._rows.fetch(

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from rockdove.core.records import AccountChanges, Profile, Tenant, User, UserState
@@ -63,11 +63,13 @@ class SqliteAccounts:
         row = self._connection.execute(f"{_USER} WHERE tenant = ? AND name = ?", (tenant, name)).fetchone()
         return _user(row) if row else None
 
-    async def users_named(self, tenant: int, user_names: Collection[str]) -> Sequence[User]:
+    async def ids_named(self, tenant: int, user_names: Collection[str], *, removed: bool) -> Mapping[str, int]:
         rows = self._connection.execute(
-            f"{_USER} WHERE tenant = ? AND name IN (SELECT value FROM json_each(?))", (tenant, json.dumps(list(user_names)))
+            "SELECT u.name, u.id FROM json_each(?1) n CROSS JOIN user u ON u.tenant = ?2 AND u.name = n.value"
+            " WHERE ?3 OR u.state <> ?4",
+            (json.dumps(list(user_names)), tenant, removed, UserState.REMOVED),
         )
-        return [_user(row) for row in rows]
+        return dict(rows.fetchall())
 
     async def user_by_id(self, user: int) -> User | None:
         row = self._connection.execute(f"{_USER} WHERE id = ?", (user,)).fetchone()

@@ -63,6 +63,13 @@ class Contacts(Tables):
         found = {(contact.user, contact.peer): contact for contact in map(_contact, rows)}
         return {pair: found.get(pair) or Contact(*pair) for pair in pairs}
 
+    async def sides_towards(self, peer: int, users: Collection[int]) -> Mapping[int, Contact]:
+        rows = self._connection.execute(
+            f"SELECT {_COLUMNS} FROM json_each(?) a CROSS JOIN contact c ON c.user = a.value AND c.peer = ?",
+            (json.dumps(list(users)), peer),
+        )
+        return {contact.user: contact for contact in map(_contact, rows)}
+
     async def friends(self, user: int) -> Sequence[int]:
         rows = self._connection.execute(
             "SELECT peer FROM contact WHERE user = ? AND state = ? AND NOT blocked", (user, ContactState.FRIEND)

@@ -3,12 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from itertools import groupby
 from typing import Any, Final
 
 from rockdove.core.records import (
     DropJoinRequest,
-    EndMember,
+    EndMembers,
     Group,
     GroupPolicy,
     Join,
@@ -16,7 +15,7 @@ from rockdove.core.records import (
     Member,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Role,
 )
 from rockdove.store.sqlite.log import Log
@@ -85,13 +84,14 @@ class Groups(Tables):
         found = known[key] = _member(row) if row else None
         return found
 
-    async def members_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Member]:
+    async def roles_among(self, conversation: int, users: Collection[int]) -> Mapping[int, Role]:
         table, value = _table(users)
         rows = self._connection.execute(
-            f"{_PRESENT} WHERE g.conversation = ?2 AND NOT g.dissolved AND m.user IN (SELECT value FROM {table})",
+            "SELECT m.user, m.role FROM chat_group g JOIN group_member m ON m.conversation = g.conversation"
+            f" WHERE g.conversation = ?2 AND NOT g.dissolved AND m.user IN (SELECT value FROM {table})",
             (value, conversation),
         )
-        return {member.user: member for member in map(_member, rows)}
+        return {user: _ROLES[role] for user, role in rows}
 
     async def groups_of(self, user: int) -> Sequence[tuple[int, int]]:
         return self._connection.execute(
@@ -157,13 +157,14 @@ class Groups(Tables):
             if group.dissolved:  # nobody is a member any more
                 self._known_members.clear()
 
-    def _put_members(self, effects: Sequence[PutMember]) -> None:
-        for (conversation, *common), members in groupby([effect.member for effect in effects], _all_but_user):
-            self._put_alike(conversation, [member.user for member in members], common)
+    def _put_members(self, effects: Sequence[PutMembers]) -> None:
+        for effect in effects:
+            self._put_alike(*effect)
 
-    def _put_alike(self, conversation: int, users: Sequence[int], common: Sequence[int]) -> None:
+    def _put_alike(
+        self, conversation: int, users: Sequence[int], role: Role, joined_ms: int, after_seq: int, muted_until_ms: int
+    ) -> None:
         """For a new one nothing older is unread; where he sees it all, earlier times say nothing more."""
-        role, joined_ms, after_seq, muted_until_ms = common
         execute, (table, value) = self._connection.execute, _table(users)
         execute(
             f"INSERT INTO member (user, conversation, read_seq) SELECT value, ?2, ?3 FROM {table} WHERE true"
@@ -182,9 +183,8 @@ class Groups(Tables):
         )
         self._forget_members(conversation, users)
 
-    def _end_members(self, effects: Sequence[EndMember]) -> None:
-        for (conversation, through), gone in groupby(effects, _all_but_user):
-            users = [effect.user for effect in gone]
+    def _end_members(self, effects: Sequence[EndMembers]) -> None:
+        for conversation, users, through in effects:
             execute, (table, value) = self._connection.execute, _table(users)
             theirs = f"group_member WHERE conversation = ?2 AND user IN (SELECT value FROM {table})"
             execute(
@@ -210,12 +210,6 @@ class Groups(Tables):
             "DELETE FROM join_request WHERE conversation = ? AND user = ?",
             [(effect.conversation, effect.user) for effect in effects],
         )
-
-
-def _all_but_user(one: Member | EndMember) -> tuple[int, ...]:
-    """What those have in common who come or go together."""
-    conversation, _, *rest = one
-    return (conversation, *rest)
 
 
 def _table(users: Collection[int]) -> tuple[str, str | int]:

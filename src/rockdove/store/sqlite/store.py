@@ -16,7 +16,7 @@ from rockdove.core.records import (
     DropJoinRequest,
     Earlier,
     Effect,
-    EndMember,
+    EndMembers,
     HideMessages,
     KickDevice,
     Located,
@@ -26,7 +26,7 @@ from rockdove.core.records import (
     PutContact,
     PutGroup,
     PutJoinRequest,
-    PutMember,
+    PutMembers,
     Query,
     Rewrite,
     Stored,
@@ -65,8 +65,8 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
         self._rewritten: list[Rewritten] = []  # by the transaction
         self._carriers: dict[type[Effect], Callable[[list[Any]], None]] = {
             PutGroup: self._put_groups,
-            PutMember: self._put_members,
-            EndMember: self._end_members,
+            PutMembers: self._put_members,
+            EndMembers: self._end_members,
             PutJoinRequest: self._put_join_requests,
             DropJoinRequest: self._drop_join_requests,
             PutContact: self._put_contacts,
