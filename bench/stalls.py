@@ -148,7 +148,8 @@ def long_backlog(messages: int) -> None:
     listing = pb.Sync(conversations=pb.ListConversations()).SerializeToString()
     place.report("… list the conversations", lambda: crowd.ask(session, pb.SYNC, listing))
     place.report("… a heartbeat", lambda: crowd.write(session, pb.Command(version=1, ping=pb.Ping())))
-    place.report("… read a tenth of it", *repeat(lambda: acknowledge(crowd, [(session, wire)]), messages // 10 // WINDOW))
+    windows = max(1, messages // 10 // WINDOW)
+    place.report("… read a tenth of it", *repeat(lambda: acknowledge(crowd, [(session, wire)]), windows))
 
 
 def fill(crowd: Crowd, messages: int) -> None:
