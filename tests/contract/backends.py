@@ -148,5 +148,5 @@ class _BreakableConnection:
 BACKENDS: Final[dict[str, Callable[[Path, Path], Backend]]] = {
     "memory": lambda directory, template: MemoryBackend(),
     "sqlite": SqliteBackend,
-    "sqlite-settling": lambda directory, template: SqliteBackend(directory, template, seal_at=4),
+    "sqlite-settling": lambda directory, template: SqliteBackend(directory, template, seal_at=4, span=4),
 }

@@ -11,6 +11,7 @@ from rockdove.store.sqlite.chunk import HEADER, Entry, chunks, find, packed_run,
 from rockdove.store.sqlite.database import begin
 from rockdove.store.sqlite.requests import Requests
 from rockdove.store.sqlite.tail import SEAL_AT, Run, Settling, Slice, Tail
+from rockdove.store.sqlite.tallies import SPAN, Tallies
 from rockdove.wire import im_pb2 as pb
 
 HEADS: Final = 500_000  # conversations whose last seq is remembered
@@ -23,8 +24,8 @@ INSERT: Final = "INSERT INTO log VALUES (?, ?)"
 class Log:
     """All conversations of one file. Methods that write are called within a transaction."""
 
-    def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT) -> None:
-        """Reads the unsettled part again. `seal_at`: after how many messages the tail begins to settle."""
+    def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT, span: int = SPAN) -> None:
+        """Reads the unsettled part again. `seal_at`: after how many messages the tail begins to settle; `span`: of a tally."""
         self._connection = connection
         self._seal_at = seal_at
         self._tail = Tail()
@@ -34,6 +35,7 @@ class Log:
         self._added_runs: list[DraftRun] = []  # by the transaction, before those
         self._uncounted: list[tuple[Run, int, int]] = []  # by the transaction: run, seq, its sender before
         self._packed: list[bytes] = []  # the entries that the table lacks yet
+        self._tallies = Tallies(connection, self._blocks, span)
         self.requests = Requests(connection)
         row = connection.execute("SELECT value FROM setting WHERE name = 'settled'").fetchone()
         self.last_msgid = int(row[0]) if row else 0
@@ -170,7 +172,8 @@ class Log:
         ).fetchone()
         block = Run.of_block(*row) if row else None
         if block is not None and seq <= block.last:
-            block.uncount(seq)
+            if sender := block.uncount(seq):
+                self._tallies.uncount(conversation, seq, sender)
             self._connection.execute(
                 "UPDATE place SET entries = ? WHERE conversation = ? AND first_seq = ?",
                 (block.block(0, len(block.msgids)), conversation, block.first),
@@ -234,6 +237,7 @@ class Log:
         execute, executemany = self._connection.execute, self._connection.executemany
         if not slice_.empty:
             executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", slice_.places)
+            self._tallies.extend(slice_.places)
             executemany("UPDATE conversation SET last_seq = ?, last_msgid = ? WHERE id = ?", slice_.heads)
             for device, requests in slice_.requests:
                 self.requests.settle(device, requests)
@@ -301,7 +305,11 @@ class Log:
 
     def foreign(self, user: int, conversation: int, after: int, through: int) -> int:
         """How many messages with `after` < seq <= `through` others than `user` have sent, without those that do not count."""
-        return sum(run.foreign(user, after, through) for run in self._from(conversation, after, through + 1))
+        runs = self._runs(conversation)
+        settled = min(through, runs[0].first - 1) if runs else through
+        return sum(
+            (run.foreign(user, after, through) for run in runs), self._tallies.foreign(user, conversation, after, settled)
+        )
 
     def message(self, msgid: int) -> Entry | None:
         """The message with that msgid, if it was not cut."""
@@ -316,16 +324,20 @@ class Log:
         runs = self._runs(conversation)
         bound = min(before, runs[0].first) if runs else before
         if after + 1 < bound:
-            rows = self._connection.execute(
-                "SELECT first_seq, entries FROM place WHERE conversation = ?1 AND first_seq < ?3 AND first_seq >= ifnull("
-                "(SELECT max(first_seq) FROM place WHERE conversation = ?1 AND first_seq <= ?2 + 1), 0) ORDER BY first_seq",
-                (conversation, after, bound),
-            )
-            for first, block in rows:
-                run = Run.of_block(first, block)
-                if run.last > after:
-                    yield run
+            yield from self._blocks(conversation, after, bound)
         yield from (run for run in runs if run.last > after)
+
+    def _blocks(self, conversation: int, after: int, before: int) -> Iterator[Run]:
+        """Of the settled messages only."""
+        rows = self._connection.execute(
+            "SELECT first_seq, entries FROM place WHERE conversation = ?1 AND first_seq < ?3 AND first_seq >= ifnull("
+            "(SELECT max(first_seq) FROM place WHERE conversation = ?1 AND first_seq <= ?2 + 1), 0) ORDER BY first_seq",
+            (conversation, after, before),
+        )
+        for first, block in rows:
+            run = Run.of_block(first, block)
+            if run.last > after:
+                yield run
 
     def _fetch(self, msgids: Sequence[int]) -> list[Stored]:
         """The messages with these msgids, upwards; those that were cut are left out. A chunk is read once."""
@@ -373,6 +385,7 @@ class Log:
                 execute("DELETE FROM log WHERE first_msgid = ?", (key,))
         last = gone[-1].seq
         execute("DELETE FROM place WHERE conversation = ? AND last_seq <= ?", (conversation, last))
+        self._tallies.cut(conversation, last)
         execute("UPDATE conversation SET first_seq = ? WHERE id = ?", (last + 1, conversation))
 
 

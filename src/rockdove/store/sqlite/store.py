@@ -42,6 +42,7 @@ from rockdove.store.sqlite.log import NO_BOUND, Log
 from rockdove.store.sqlite.retention import Retention
 from rockdove.store.sqlite.search import Rewritten, SqliteSearch
 from rockdove.store.sqlite.tail import SEAL_AT
+from rockdove.store.sqlite.tallies import SPAN
 
 SETTLE_MIN = 16  # places and keys settled with a commit, at least
 SETTLE_PER_MESSAGE = 2.5  # likewise; each message is one of both, so that a tail is settled before the next one is full
@@ -56,9 +57,9 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     lanes = 1
     shared = False
 
-    def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT) -> None:
-        """`seal_at` is the number of messages that wait in memory for being settled; see tail.py."""
-        super().__init__(connection, Log(connection, seal_at))
+    def __init__(self, connection: sqlite3.Connection, seal_at: int = SEAL_AT, span: int = SPAN) -> None:
+        """`seal_at` is the number of messages that wait in memory for being settled; see tail.py. `span`: see tallies.py."""
+        super().__init__(connection, Log(connection, seal_at, span))
         (epoch,) = connection.execute("SELECT value FROM setting WHERE name = 'epoch'").fetchone()
         self.epoch = int.from_bytes(epoch, "little")
         self._search = SqliteSearch(connection, self._log, self.epoch)

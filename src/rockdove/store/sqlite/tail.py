@@ -37,9 +37,13 @@ class Run:
         stop = min(before, self.last + 1) - self.first
         return self.msgids[start : max(stop, 0)]
 
+    def senders_between(self, after: int, before: int) -> "array[int]":
+        """The senders of those with `after` < seq < `before`, upwards; 0 for one that does not count."""
+        return self.senders[max(after + 1 - self.first, 0) : max(before - self.first, 0)]
+
     def foreign(self, user: int, after: int, through: int) -> int:
         """How many of those with `after` < seq <= `through` others than `user` have sent, without those that do not count."""
-        senders = self.senders[max(after + 1 - self.first, 0) : max(through + 1 - self.first, 0)]
+        senders = self.senders_between(after, through + 1)
         return len(senders) - senders.count(user) - senders.count(0)
 
     def uncount(self, seq: int) -> int:
