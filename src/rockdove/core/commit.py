@@ -27,6 +27,9 @@ SEEN_DELAY_MS: Final = 1_000  # how long a login waits for company to be noted; 
 RETRY_DELAY_MS: Final = 1_000  # before cursors are tried again on a store that could not take them
 STRETCH_SECONDS: Final = 0.005  # of telling a large group, and of reading backlogs: then the loop turns before it goes on
 FLUSHES: Final = 2_000  # connections written to in one turn, in some 10 ms
+CHANGES: Final = 200  # in one commit, in some 15 ms where each is somebody who joins a group
+
+Then = Callable[[Exception | None], None]  # called back once all is durable, or with the error that says it is not
 
 
 class GroupCommit:
@@ -42,7 +45,8 @@ class GroupCommit:
         self._msgids = msgids
         self._log = log
         self._batch = Batch(lane)
-        self._then: list[Callable[[Exception | None], None]] = []
+        self._then: list[Then] = []
+        self._full: deque[tuple[Batch, list[Then]]] = deque()  # collected before those two
         self._acked: dict[Stream, None] = {}  # in order: cursors that moved since they were last written
         self._seen = set[int]()  # devices that came or went, which is yet to be stored
         self._seen_timer = False
@@ -53,7 +57,7 @@ class GroupCommit:
         self.unavailable = False  # the store refused the last batch
         self.stored = 0  # messages since the start, those of changes not counted
         self._failed = False  # the store is not to be trusted: nothing is committed, and so nothing acknowledged
-        self._committing: tuple[Batch, list[Callable[[Exception | None], None]], dict[Stream, None]] | None = None
+        self._committing: tuple[Batch, list[Then], dict[Stream, None]] | None = None
         self._began = 0.0  # the commit that is under way
         self._news: Iterator[None] | None = None  # of it, once it is durable: what is still to be told
         self._touched: deque[Outbound] = deque()
@@ -72,7 +76,7 @@ class GroupCommit:
     @property
     def collects(self) -> bool:
         """Whether something waits for its commit."""
-        return bool(self._batch or self._acked)
+        return bool(self._full or self._batch or self._acked)
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
@@ -94,6 +98,9 @@ class GroupCommit:
 
     def change(self, change: Change) -> None:
         """Have a change decided and stored, after what was collected so far."""
+        if len(self._batch.changes) >= CHANGES:
+            self._full.append((self._batch, self._then))
+            self._batch, self._then = Batch(self._lane), []
         self._batch.changes.append((len(self._batch.messages), change))
         self.arm()
 
@@ -128,7 +135,7 @@ class GroupCommit:
         self._batch.newcomers.append((user, device_name, client))
         self.arm()
 
-    def then(self, call: Callable[[Exception | None], None]) -> None:
+    def then(self, call: Then) -> None:
         """Call back once all that was collected so far is durable, or with the error that says it is not."""
         self._cursors_now = True
         self._then.append(call)
@@ -161,11 +168,12 @@ class GroupCommit:
         if self._failed:
             return
         cursors = self._cursors_due or (self._acked and self._cursors_now)
-        if self._touched or self._news is not None or (self._committing is None and (self._batch or self._then or cursors)):
+        collected = self._full or self._batch or self._then or cursors
+        if self._touched or self._news is not None or (self._committing is None and collected):
             self.arm()
 
     def _commit(self) -> None:
-        batch, then = self._batch, self._then
+        batch, then = self._full[0] if self._full else (self._batch, self._then)
         acked = self._take_cursors() if self._cursors_now or self._cursors_due else {}
         for stream in acked:  # of one device there may be two: of this session, and of one before it on a full disk
             place = stream.device, stream.conversation
@@ -175,7 +183,10 @@ class GroupCommit:
             self._seen.clear()
         elif not then:
             return
-        self._batch, self._then = Batch(self._lane), []
+        if self._full:
+            self._full.popleft()
+        else:
+            self._batch, self._then = Batch(self._lane), []
         self._committing = (batch, then, acked)
         batch.now_ms = self._scheduler.now_ms()
         batch.number(self._msgids)
@@ -246,9 +257,7 @@ class GroupCommit:
                 return
         self._news = self._committing = None
 
-    def _telling(
-        self, batch: Batch, then: list[Callable[[Exception | None], None]], acked: dict[Stream, None]
-    ) -> Iterator[None]:
+    def _telling(self, batch: Batch, then: list[Then], acked: dict[Stream, None]) -> Iterator[None]:
         """Tell everybody, with pauses after what may concern thousands."""
         on_messages, now_ms = self.on_messages, self._scheduler.now_ms()
         for in_a_row in batch.runs:
@@ -293,9 +302,11 @@ class GroupCommit:
         if not self.unavailable:  # said once, not with every try
             self.unavailable = True
             self._log.warning("store_unavailable", reason=str(error))
-        waiting, self._batch = self._batch, Batch(self._lane)
-        self._batch.seen = waiting.seen
-        for refused in (batch, waiting):  # what was sent after it must not overtake it
+        waiting, self._batch = [*(full for full, _ in self._full), self._batch], Batch(self._lane)
+        self._batch.seen = set[int]().union(*(refused.seen for refused in waiting))
+        self._then = [call for _, calls in self._full for call in calls] + self._then
+        self._full.clear()
+        for refused in (batch, *waiting):  # what was sent after it must not overtake it
             refused.unfold(refused.runs)
             for messages, change in refused.steps():
                 for draft in messages:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from rockdove.core.commit import CURSOR_DELAY_MS, CURSORS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
+from rockdove.core.commit import CHANGES, CURSOR_DELAY_MS, CURSORS, RETRY_DELAY_MS, SEEN_DELAY_MS, GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import Stream
 from rockdove.core.errors import Refusal, StoreFailed, StoreUnavailable
@@ -439,6 +439,37 @@ def test_a_change_that_cannot_be_stored_is_told_so_in_its_place_and_is_not_tried
     assert bench.happened == ["refused 1", "kick StoreUnavailable", "refused 2", "then StoreUnavailable"]
     bench.disk.at_once = True
     bench.clock.advance(10_000)
+    assert len(bench.disk.batches) == 1
+
+
+def test_many_changes_are_stored_in_several_commits_and_in_order(bench: Bench) -> None:
+    def ask(first: int) -> None:
+        for number in range(first, first + CHANGES):
+            bench.change(f"join{number}")
+        bench.send(first)
+        bench.then(f"then{first}")
+
+    ask(0)
+    ask(CHANGES)
+    bench.change("last")
+    bench.clock.settle()
+    assert [(len(batch.changes), len(batch.messages)) for batch in bench.disk.batches] == [(CHANGES, 1), (CHANGES, 1), (1, 0)]
+    joins = [[f"changed join{number}" for number in range(first, first + CHANGES)] for first in (0, CHANGES)]
+    told = [news for news in bench.happened if not news.endswith("OK") or news.startswith("then")]
+    assert told == [*joins[0], "stored 0", "then0 OK", *joins[1], f"stored {CHANGES}", f"then{CHANGES} OK", "changed last"]
+
+
+def test_many_changes_that_cannot_be_stored_are_all_told_so(bench: Bench) -> None:
+    bench.disk.at_once = StoreUnavailable("full")
+    bench.commit.see(7)
+    for _ in range(2):
+        for _ in range(CHANGES):
+            bench.change("join")
+        bench.send(1)
+        bench.then("then")
+    bench.clock.settle()
+    joins = CHANGES * ["join StoreUnavailable"]
+    assert bench.happened == [*joins, "refused 1", *joins, "refused 1", "then StoreUnavailable", "then OK"]
     assert len(bench.disk.batches) == 1
 
 
