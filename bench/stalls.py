@@ -10,8 +10,9 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import repeat
+from itertools import count, repeat
 from pathlib import Path
+from random import Random
 from typing import NamedTuple
 
 from core_path import TEXT, Turns, Wire
@@ -20,6 +21,7 @@ from group import Crowd, acknowledge, msgids_in
 from rockdove.core.records import Batch, Draft, single_conversation
 from rockdove.core.session import Session
 from rockdove.server.app import GARBAGE_THRESHOLDS
+from rockdove.store.sqlite.tail import SEAL_AT
 from rockdove.wire import codec
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.limits import WINDOW
@@ -154,17 +156,40 @@ def long_backlog(messages: int) -> None:
 
 def fill(crowd: Crowd, messages: int) -> None:
     """So many messages from the first user to the second, through the store itself."""
-    store, now_ms = crowd.node.store, crowd.turns.now_ms()
-    device = asyncio.run(store.open_device(1, "filler", "", now_ms)).id
+    device = asyncio.run(crowd.node.store.open_device(1, "filler", "", crowd.turns.now_ms())).id
     for start in range(0, messages, BATCH):
-        batch = Batch()
-        batch.now_ms = now_ms
-        batch.messages = [
-            Draft(1, single_conversation(1, 2), 1, codec.sender_field("u000000"), device, number, BODY, None)
-            for number in range(start + 1, min(start + BATCH, messages) + 1)
-        ]
-        batch.number(crowd.node._msgids)
-        store.commit(batch, lambda error: None)
+        seqids = range(start + 1, min(start + BATCH, messages) + 1)
+        store(crowd, [draft(single_conversation(1, 2), device, seqid) for seqid in seqids])
+
+
+def settling(users: int) -> None:
+    """Large batches between many: of a part of the log hardly two messages share a row of the tables beside it."""
+    place, random = Place(users), Random(1)
+    crowd = place.crowd
+    devices = [asyncio.run(crowd.node.store.open_device(user + 1, "filler", "", 0)).id for user in range(users)]
+    pairs = [random.sample(range(users), 2) for _ in range(SEAL_AT)]
+    seqids = count(1)
+
+    def written(pairs: list[list[int]]) -> list[Draft]:
+        return [draft(single_conversation(low + 1, high + 1), devices[low], next(seqids)) for low, high in pairs]
+
+    store(crowd, written(pairs))
+    batches = [written(random.choices(pairs, k=BATCH // 2)) for _ in range(2 * SEAL_AT // (BATCH // 2))]
+    job = f"batches of {BATCH // 2:,} messages in {len(pairs):,} conversations"
+    place.report(job, *(partial(store, crowd, batch) for batch in batches))
+
+
+def draft(conversation: int, device: int, seqid: int) -> Draft:
+    """A text of the first user."""
+    return Draft(1, conversation, 1, codec.sender_field("u000000"), device, seqid, BODY, None)
+
+
+def store(crowd: Crowd, drafts: list[Draft]) -> None:
+    """In one commit."""
+    batch = Batch()
+    batch.now_ms, batch.messages = crowd.turns.now_ms(), drafts
+    batch.number(crowd.node._msgids)
+    crowd.node.store.commit(batch, lambda error: None)
 
 
 def main() -> None:
@@ -176,6 +201,7 @@ def main() -> None:
     large_group(options.members)
     joins(options.members // 10)
     long_backlog(options.backlog)
+    settling(options.members // 5)
 
 
 if __name__ == "__main__":

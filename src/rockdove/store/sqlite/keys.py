@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
+KEYS: Final = 32  # in one block
 KEY_BYTES: Final = 28  # of each in its block
 
 Request = tuple[int, int, int]  # msgid, seq, digest: what was stored under a (device, seqid) key

@@ -230,26 +230,25 @@ class Log:
             self._tail = Tail()
 
     def settle(self, messages: int) -> Slice | None:
-        """Write the next slice of about so many messages, if there is one to write. A crash makes some come again."""
+        """Write the next slice, as with so many new messages, if there is one to write. A crash makes some come again."""
         if self._settling is None:
             return None
         slice_ = self._settling.slice(messages)
         execute, executemany = self._connection.execute, self._connection.executemany
-        if not slice_.empty:
-            executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", slice_.places)
-            self._tallies.extend(slice_.places)
-            executemany("UPDATE conversation SET last_seq = ?, last_msgid = ? WHERE id = ?", slice_.heads)
-            for device, requests in slice_.requests:
-                self.requests.settle(device, requests)
-        else:
+        executemany("INSERT OR REPLACE INTO place VALUES (?, ?, ?, ?)", slice_.places)
+        self._tallies.extend(slice_.places)
+        executemany("UPDATE conversation SET last_seq = ?, last_msgid = ? WHERE id = ?", slice_.heads)
+        for device, requests in slice_.requests:
+            self.requests.settle(device, requests)
+        if slice_.last:
             execute("INSERT OR REPLACE INTO setting VALUES ('settled', ?)", (self._settling.tail.last_msgid,))
         return slice_
 
     def settled(self, slice_: Slice) -> None:
         """The slice is durable."""
         assert self._settling is not None
-        if not slice_.empty:
-            self._settling.done(slice_)
+        self._settling.done(slice_)
+        if not slice_.last:
             return
         self._settling = None
         self.requests.forget()

@@ -4,12 +4,11 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from rockdove.store.sqlite.keys import Keys, Request
+from rockdove.store.sqlite.keys import KEYS, Keys, Request
 from rockdove.store.sqlite.tail import Tail
 
 REMEMBERED: Final = 500_000  # devices whose position is kept
 HIGHEST: Final = 1 << 64
-KEYS: Final = 32  # in one block
 
 
 class Free:

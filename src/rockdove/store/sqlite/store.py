@@ -44,9 +44,6 @@ from rockdove.store.sqlite.search import Rewritten, SqliteSearch
 from rockdove.store.sqlite.tail import SEAL_AT
 from rockdove.store.sqlite.tallies import SPAN
 
-SETTLE_MIN = 16  # places and keys settled with a commit, at least
-SETTLE_PER_MESSAGE = 2.5  # likewise; each message is one of both, so that a tail is settled before the next one is full
-
 
 class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
     """`core.ports.Store` on a connection of `open_database`. Nothing suspends; `done` is called at once.
@@ -109,7 +106,7 @@ class SqliteStore(Conversations, Devices, Groups, Contacts, Retention):
                     begin(self._connection)
                 log.flush()
                 self._write_marks(batch)
-                slice_ = log.settle(max(SETTLE_MIN, int(SETTLE_PER_MESSAGE * log.added)))
+                slice_ = log.settle(max(log.added, 1))
         except (StoreUnavailable, StoreFailed) as error:
             log.take_back(batch.devices)
             self._forget_groups()

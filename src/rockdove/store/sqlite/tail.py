@@ -7,13 +7,15 @@ they are filled later from here, sorted and in blocks, a slice with each commit.
 from array import array
 from collections.abc import Iterable, Sequence
 from heapq import heapify, heappop
+from math import ceil
 from typing import Final, NamedTuple
 
 from rockdove.core.records import DraftRun
-from rockdove.store.sqlite.keys import Keys
+from rockdove.store.sqlite.keys import KEYS, Keys
 
 SEAL_AT: Final = 65_536  # messages; more would sort better, and take longer to read again at the start
 PLACES: Final = 64  # in one block
+HASTE: Final = 1.25  # so that a tail is settled a little before the next one is full
 
 
 class Run:
@@ -130,11 +132,7 @@ class Slice(NamedTuple):
     requests: list[tuple[int, Keys]]  # device, some of its keys by seqid upwards
     place: tuple[int, int]
     request: tuple[int, int]
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing left to write."""
-        return not (self.places or self.requests)
+    last: bool = False
 
 
 class _Ascending:
@@ -159,7 +157,7 @@ class _Ascending:
 class Settling:
     """A full tail on its way into the tables, a slice at a time, in the order of the tables."""
 
-    __slots__ = ("_conversations", "_devices", "_ordered", "_place", "_request", "tail")
+    __slots__ = ("_conversations", "_devices", "_ordered", "_place", "_request", "_rows_for_message", "tail")
 
     def __init__(self, tail: Tail) -> None:
         self.tail = tail
@@ -167,33 +165,40 @@ class Settling:
         self._devices = _Ascending(tail.keys)
         self._place = (0, 0)  # the next conversation, and the next index of its run
         self._request = (0, 0)  # the next device, and the next index of its keys
+        rows = len(tail.runs) + tail.size // PLACES + len(tail.keys) + tail.size // KEYS  # at most
+        self._rows_for_message = HASTE * rows / tail.size
         self._ordered: tuple[int, Keys] = (-1, Keys())  # the keys of one device by seqid
 
-    def slice(self, size: int) -> Slice:
-        """The next rows, for about `size` messages; the same again until `done` is called. Empty at the end."""
+    def slice(self, messages: int) -> Slice:
+        """The next rows, as many as are written while so many messages come; the same again until `done` is called.
+
+        What a row costs hardly depends on how much is in it, so their number is what is spread evenly.
+        """
         result = Slice([], [], [], self._place, self._request)
+        rows = ceil(messages * self._rows_for_message)
         index, start = self._place
-        while index < len(self._conversations) and size > 0:
+        while index < len(self._conversations) and rows > 0:
             conversation = self._conversations[index]
             run = self.tail.runs[conversation]
             stop = min(start + PLACES, len(run.msgids))
             result.places.append((conversation, run.first + start, run.first + stop - 1, run.block(start, stop)))
-            size -= stop - start
+            rows -= 1
             if stop == len(run.msgids):
                 result.heads.append((run.last, run.msgids[-1], conversation))
                 index, start = index + 1, 0
             else:
                 start = stop
         device_index, begin = self._request
-        while device_index < len(self._devices) and size > 0:
+        while device_index < len(self._devices) and rows > 0:
             keys = self._by_seqid(device_index)
-            part = keys.part(begin, begin + size)
+            part = keys.part(begin, begin + rows * KEYS)
             result.requests.append((self._devices[device_index], part))
-            size -= len(part)
+            rows -= -(-len(part) // KEYS)
             begin += len(part)
             if begin == len(keys):
                 device_index, begin = device_index + 1, 0
-        return result._replace(place=(index, start), request=(device_index, begin))
+        last = index == len(self._conversations) and device_index == len(self._devices)
+        return result._replace(place=(index, start), request=(device_index, begin), last=last)
 
     def _by_seqid(self, device_index: int) -> Keys:
         if self._ordered[0] != device_index:
