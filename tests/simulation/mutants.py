@@ -265,11 +265,6 @@ async def join_that_was_missed_is_not_found(*_: object) -> None:
     pass
 
 
-@replaces(Registry, "overtaken")
-def late_news_put_out_who_has_come_back(*_: object) -> bool:
-    return False
-
-
 @replaces(Outbound, "owe_as_found")
 def who_has_come_back_unnoticed_gets_nothing(_: Any, outbound: Outbound, conversation: int) -> None:
     outbound.owe(conversation)

@@ -67,3 +67,14 @@ def test_each_of_those_who_come_or_go_reads_what_he_may_see(place: Place) -> Non
     assert len(steps) == 2, "a pause after each"
     assert place.stream.stale
     assert [list(session.outbound.backlog.owed) for session in (place.alice, bob)] == [[GROUP], [GROUP]]
+
+
+def test_late_news_put_nobody_out_who_has_come_back(place: Place) -> None:
+    missed: list[int] = []
+    place.fanout.on_unknown = missed.append
+    registry = place.sessions.registry
+    for version in (5, 6):
+        registry.advance(GROUP, version)
+    list(place.fanout.group_change(GROUP, 5, [], [ALICE], [], 0))
+    assert (list(registry.group(GROUP)), missed) == ([place.alice.outbound.inbox], [GROUP])
+    assert place.stream.stale, "he reads what he may see"
