@@ -52,6 +52,7 @@ class GroupCommit:
         self._seen_timer = False
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
+        self._cursors_of = set[int]()  # users whose are
         self._cursors_due = 0  # so many of them, the first ones, are written with this turn and the next ones
         self._armed = False
         self.unavailable = False  # the store refused the last batch
@@ -73,10 +74,9 @@ class GroupCommit:
         """Whether a batch is with the store."""
         return self._committing is not None and self._news is None
 
-    @property
-    def collects(self) -> bool:
-        """Whether something waits for its commit."""
-        return bool(self._full or self._batch or self._acked)
+    def collects_of(self, user: int) -> bool:
+        """Whether something waits for its commit: anything, or a cursor of this user."""
+        return bool(self._full or self._batch) or any(stream.inbox.user == user for stream in self._acked)
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
@@ -116,6 +116,12 @@ class GroupCommit:
             self._cursors_now = True
             self.arm()
 
+    def write_cursors_of(self, user: int) -> None:
+        """Likewise, but only those of a user."""
+        if self._acked:
+            self._cursors_of.add(user)
+            self.arm()
+
     def see(self, device: int) -> None:
         """Have it stored soon that this device is here: with the next batch, at the latest after SEEN_DELAY_MS."""
         self._seen.add(device)
@@ -136,8 +142,10 @@ class GroupCommit:
         self.arm()
 
     def then(self, call: Then) -> None:
-        """Call back once all that was collected so far is durable, or with the error that says it is not."""
-        self._cursors_now = True
+        """Call back once all that was collected so far is durable, or with the error that says it is not.
+
+        Moved cursors wait longer, unless they are to be stored with this turn.
+        """
         self._then.append(call)
         self.arm()
 
@@ -167,14 +175,14 @@ class GroupCommit:
     def _rearm(self) -> None:
         if self._failed:
             return
-        cursors = self._cursors_due or (self._acked and self._cursors_now)
+        cursors = self._cursors_due or (self._acked and (self._cursors_now or self._cursors_of))
         collected = self._full or self._batch or self._then or cursors
         if self._touched or self._news is not None or (self._committing is None and collected):
             self.arm()
 
     def _commit(self) -> None:
         batch, then = self._full[0] if self._full else (self._batch, self._then)
-        acked = self._take_cursors() if self._cursors_now or self._cursors_due else {}
+        acked = self._take_cursors() if self._cursors_now or self._cursors_of or self._cursors_due else {}
         for stream in acked:  # of one device there may be two: of this session, and of one before it on a full disk
             place = stream.device, stream.conversation
             batch.cursors[place] = max(stream.cursor, batch.cursors.get(place, 0))
@@ -203,8 +211,8 @@ class GroupCommit:
             self._done(error)
 
     def _take_cursors(self) -> dict[Stream, None]:
-        """Those that are written with this turn: all if somebody waits for it, else as many of those due as hold nobody up."""
-        acked = self._acked
+        """Those that are written with this turn: those that somebody waits for, and of those due as many as hold nobody up."""
+        acked, users, self._cursors_of = self._acked, self._cursors_of, set()
         if self._cursors_now:
             count = len(acked)
         elif self._store.shared:  # the loop does not wait for it
@@ -213,12 +221,15 @@ class GroupCommit:
             count = min(self._cursors_due, max(CURSORS, len(self._batch)))
         self._cursors_now = False
         self._cursors_due = max(self._cursors_due - count, 0)
-        if count == len(acked):
+        if count >= len(acked):
             self._acked = {}
             return acked
         taken = dict.fromkeys(islice(acked, count))
+        if users:
+            taken |= dict.fromkeys(stream for stream in acked if stream.inbox.user in users)
         for stream in taken:
             del acked[stream]
+        self._cursors_due = min(self._cursors_due, len(acked))
         return taken
 
     def _done(self, error: Exception | None) -> None:

@@ -159,7 +159,12 @@ class Hearing:
     def _answer_when_settled(self, replace: news.Replace, answer: Callable[[bytes], None]) -> None:
         # What it had sent is stored first, also where it is gone already.
         lane = self._commit.of(replace.user)
-        self._holding.when_settled(replace.user, replace.device, lambda: lane.then(lambda _: answer(b"")))
+
+        def answer_then() -> None:
+            lane.write_cursors_of(replace.user)
+            lane.then(lambda _: answer(b""))
+
+        self._holding.when_settled(replace.user, replace.device, answer_then)
 
     def _here(self, user: int) -> news.Here | None:
         sessions = self._registry.sessions(user)

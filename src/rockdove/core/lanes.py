@@ -81,4 +81,5 @@ class Lanes:
 
         for lane in self._lanes:
             lane.write_seen()
+            lane.write_cursors()
             lane.then(one_more)

@@ -116,6 +116,7 @@ class Opening:
             session.commit.expect(admission.user.id, self._connect.device, display_text(self._connect.client))
         self._goes_on = True
         go = lambda: self._go(self._open(admission))  # noqa: E731
+        session.commit.write_cursors_of(session.user)
         session.commit.then(lambda _: node.holding.when_settled(session.user, session.device_name, go))
 
     def _still_holds(self, admission: Admission) -> bool:
@@ -125,7 +126,7 @@ class Opening:
             self._at_once
             and admission.client == display_text(self._connect.client)
             and session.commit is node.commit.of(session.user)  # the one that was waited for
-            and not session.commit.collects
+            and not session.commit.collects_of(session.user)
             and node.registry.of_device(session.user, session.device_name) is None  # nor one that ends
             and not node.registry.holders(session.user, session.device_name)
         )

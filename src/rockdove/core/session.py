@@ -274,6 +274,7 @@ class Session:
         else:
             # A transient message must not overtake those sent before it. Everything else shall see them, and may be dear:
             # one in a turn, so that nobody waits for another's flood.
+            self.commit.write_cursors_of(self.user)
             self.commit.then(lambda _: self._node.scheduler.spawn(self._node.dispatch.serve(self, request)))
 
     def answer(self, frame: bytes) -> None:
@@ -342,7 +343,7 @@ class Session:
             self.outbound.ack_oldest(self._heard_ms)
 
     def _ping(self, _: pb.Command) -> None:
-        self.commit.write_cursors()
+        self.commit.write_cursors_of(self.user)
         self.outbound.write(codec.pong(self._node.scheduler.now_ms()))
         self._look_soon()
 
@@ -471,7 +472,7 @@ class Session:
         if self._state is State.LIVE:
             self.commit.see(self.outbound.device)
             self.commit.write_seen()  # others may ask how long ago it was
-            self.commit.write_cursors()  # it may come again on another node at once
+            self.commit.write_cursors_of(self.user)  # it may come again on another node at once
         self._node.arrivals.discard(self)
         if self._opening is not None:
             self._opening.withdraw()

@@ -198,6 +198,7 @@ def test_a_fault_at_the_end_of_a_turn_is_logged_and_costs_nobody_else_anything(b
     elif place == "acked":
         bench.commit.on_acked = fail
         bench.commit.move_cursor(stream(1))
+        bench.commit.write_cursors()
     elif place == "refused":
         bench.commit.on_refused = fail
         bench.disk.at_once = StoreUnavailable("full")
@@ -234,15 +235,29 @@ def test_acks_of_a_moment_share_a_write(bench: Bench) -> None:
     assert len(bench.disk.batches) == 1
 
 
-@pytest.mark.parametrize("now", ["then", "write_cursors"])
-def test_somebody_who_waits_for_them_has_them_written_at_once(bench: Bench, now: str) -> None:
+@pytest.mark.parametrize("of", [0, 1])
+def test_somebody_who_waits_for_them_has_them_written_at_once(bench: Bench, of: int) -> None:
     bench.commit.move_cursor(stream(1))
-    if now == "then":
-        bench.then("then")
+    if of:
+        bench.commit.write_cursors_of(of)
     else:
         bench.commit.write_cursors()
     bench.clock.settle()
     assert bench.disk.batches[0].cursors == {(7, CONVERSATION): 1}
+
+
+def test_nobody_waits_for_the_cursors_of_others(bench: Bench) -> None:
+    bench.commit.move_cursor(stream(1))
+    theirs = Stream(Inbox(2, "carol"), 8, CONVERSATION, 5, EVERYTHING, hides=False)
+    bench.commit.move_cursor(theirs)
+    assert bench.commit.collects_of(1)
+    bench.commit.write_cursors_of(1)
+    bench.then("then")
+    bench.clock.settle()
+    assert (bench.disk.batches[0].cursors, bench.happened) == ({(7, CONVERSATION): 1}, ["acked 1", "then OK"])
+    assert not bench.commit.collects_of(1)
+    bench.clock.advance(CURSOR_DELAY_MS)
+    assert [batch.cursors for batch in bench.disk.batches[1:]] == [{(8, CONVERSATION): 5}]
 
 
 def test_a_message_does_not_make_cursors_hurry(bench: Bench) -> None:
@@ -310,11 +325,11 @@ def test_a_large_batch_takes_as_many_cursors_as_messages_along(bench: Bench) -> 
     assert cursors_of(bench) == [0, 2 * CURSORS, 1]
 
 
-@pytest.mark.parametrize("now", ["then", "write_cursors", "shared"])
+@pytest.mark.parametrize("now", ["of a user", "write_cursors", "shared"])
 def test_all_cursors_are_written_at_once_where_somebody_waits_and_in_a_shared_store(bench: Bench, now: str) -> None:
     many_acks(bench)
-    if now == "then":
-        bench.then("then")
+    if now == "of a user":
+        bench.commit.write_cursors_of(1)
     elif now == "write_cursors":
         bench.commit.write_cursors()
     else:
@@ -325,10 +340,9 @@ def test_all_cursors_are_written_at_once_where_somebody_waits_and_in_a_shared_st
 
 def test_somebody_who_comes_while_many_are_written_waits_for_one_turn(bench: Bench) -> None:
     many_acks(bench)
-    bench.commit.on_acked = lambda stream: bench.then("then") if stream.device == 0 else None
+    bench.commit.on_acked = lambda stream: bench.commit.write_cursors_of(1) if stream.device == 0 else None
     bench.clock.advance(CURSOR_DELAY_MS)
     assert cursors_of(bench) == [CURSORS, CURSORS + 1]
-    assert bench.happened == ["then OK"]
 
 
 def test_many_cursors_that_could_not_be_written_are_tried_again_later_and_not_at_once(bench: Bench) -> None:

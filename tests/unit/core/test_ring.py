@@ -71,6 +71,9 @@ class Lane:
     def of(self, _: int) -> "Lane":
         return self
 
+    def write_cursors_of(self, user: int) -> None:
+        """They are part of what the commits hold."""
+
     def then(self, call: Callable[[Exception | None], None]) -> None:
         self.waiting.append(call)
 

@@ -99,7 +99,15 @@ def test_no_column_is_forgotten(data: Path, store: str) -> None:
             "SELECT t.name, c.name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'"
         ).fetchall()
     ours = {("account" if table == "user" else table, "account" if column == "user" else column) for table, column in schema}
-    whole = {"log", "place", "tally", "request_block", "request_expiry", "migration", "sqlite_sequence"}  # put together otherwise
+    whole = {
+        "log",
+        "place",
+        "tally",
+        "request_block",
+        "request_expiry",
+        "migration",
+        "sqlite_sequence",
+    }  # put together otherwise
     assert {(table, column) for table, column in ours if table not in whole} <= known
 
 
