@@ -107,8 +107,7 @@ class Hearing:
 
     def _delivered(self, delivered: news.Delivered) -> None:
         for session in self._registry.sessions(delivered.user):
-            known = session.outbound.inbox.delivered
-            known[delivered.conversation] = max(delivered.seq, known.get(delivered.conversation, 0))
+            session.outbound.inbox.note_delivered(delivered.conversation, delivered.seq)
 
     def _session_end(self, end: news.SessionEnd) -> None:
         self._fanout.end_session_here(end.user, end.device, end.code, end.reason)

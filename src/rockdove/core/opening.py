@@ -1,6 +1,7 @@
 """A login under way: from Connect to the open session, or the refusal (protocol §3)."""
 
 from collections.abc import Callable, Coroutine
+from sys import intern
 from typing import TYPE_CHECKING, Any, Final
 
 from rockdove.core.errors import KICKED, REPLACED, Refusal, StoreUnavailable
@@ -100,7 +101,7 @@ class Opening:
         session, node = self._session, self._node
         if not session.arriving:  # gone while the password was being checked
             return
-        session.user, session.device_name = admission.user.id, self._connect.device
+        session.user, session.device_name = admission.user.id, intern(self._connect.device)  # few differ
         others = [other for other in node.registry.holders(session.user, session.device_name) if other is not session]
         if any(other.connect_number > session.connect_number for other in others):  # who came while this one was checked
             session.end(pb.REPLACED, REPLACED)

@@ -10,7 +10,7 @@ from rockdove.core.delivery.window import NEVER
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
 from rockdove.core.opening import Opening
-from rockdove.core.plain import Route, take_plain
+from rockdove.core.plain import NO_ROUTES, take_plain
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Device, Draft, DraftRun, Outcome, Tenant
@@ -89,7 +89,7 @@ class Session:
         self._link = link
         self.address = address
         self._decoder = FrameDecoder(FRAME_BYTES_BEFORE_LOGIN)
-        self.outbound = Outbound(link, node.commit.of(0), node.store, node.scheduler, node.settings.window, self.check_by)
+        self.outbound = Outbound(link, node.commit.of(0), node.store, node.scheduler, node.settings.window, self)
         self._state = State.AWAITING_LOGIN
         self._heard_ms = now_ms
         self._seen_ms = now_ms
@@ -113,7 +113,7 @@ class Session:
         self.connected_ms = now_ms  # when that came
         self.login = 0  # the number of this login of the device, in a shared store
         self.rate: MessageRate | None = None
-        self.routes: dict[bytes, Route] = {}  # by plain.receiver; a new dict makes all be asked again
+        self.routes = NO_ROUTES  # by plain.receiver; another dict makes all be asked again
         self.texts = SCANNERS[0]  # the one that the last text was for
         self.check_ms = NEVER
         self.check_slot = -1
@@ -253,7 +253,7 @@ class Session:
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
         """The tenant's settings were read, perhaps anew."""
         self.tenant = tenant
-        self.routes = {}
+        self.routes = NO_ROUTES
         if self.rate is None or self.rate.per_second != tenant.messages_per_second:
             self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
 
@@ -318,7 +318,7 @@ class Session:
         self.uncommitted -= 1
         if self._missing is None:
             self._missing = draft.seqid, self._node.scheduler.now_ms() + OVERTAKING_MS
-            self.routes = {}  # each is looked at
+            self.routes = NO_ROUTES  # each is looked at
         self.outbound.write(codec.response(draft.seqid, code=pb.UNAVAILABLE, reason=NOT_STORED))
 
     def in_turn(self, seqid: int, now_ms: int) -> bool:

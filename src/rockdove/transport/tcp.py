@@ -6,6 +6,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 from functools import partial
+from sys import intern
 from typing import Final, cast
 
 from rockdove.core.node import Node
@@ -104,7 +105,7 @@ class Connection(asyncio.Protocol):
             return
         transport.set_write_buffer_limits(high=UNSENT_BYTES)
         peer = transport.get_extra_info("peername")
-        self._session = self._node.connect(self, self._client or (peer[0] if peer else ""))
+        self._session = self._node.connect(self, self._client or (intern(peer[0]) if peer else ""))
 
     def data_received(self, data: bytes) -> None:
         if not self._full:

@@ -1,10 +1,13 @@
 """Bytes in any pieces to whole frames (protocol §2)."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from rockdove.wire import im_pb2 as pb
 from rockdove.wire.errors import ProtocolError, broken
 from rockdove.wire.limits import FRAME_BYTES, LENGTH_PREFIX_BYTES
+
+_NOTHING: Final = bytearray()  # never changed
 
 
 class FrameDecoder:
@@ -20,7 +23,7 @@ class FrameDecoder:
         self.limit = limit
         self.data = b""  # what was fed and, from `position` on, not looked at yet; who takes frames from it moves that on
         self.position = 0
-        self._partial = bytearray()  # an unfinished frame with its prefix
+        self._partial = _NOTHING  # an unfinished frame with its prefix
         self.unfinished = False  # whether a frame has begun that is not all here yet
         self._need = 0  # bytes that `_partial` must have before looking at it again makes sense
 
@@ -36,7 +39,7 @@ class FrameDecoder:
             if len(self._partial) < self._need:
                 return
             data = bytes(self._partial)
-            self._partial.clear()
+            self._partial = _NOTHING
             self.unfinished = False
         elif self.position < len(self.data):
             data = self.data[self.position :] + data
@@ -83,7 +86,7 @@ class FrameDecoder:
         return data[start:stop]
 
     def _keep(self, position: int, need: int) -> None:
-        self._partial += self.data[position:]
+        self._partial = bytearray(self.data[position:])
         self.unfinished = True
         self._need = need
         self.data = b""

@@ -536,11 +536,17 @@ class Written:
     def resume_reading(self) -> None: ...
 
 
+class Unchecked:
+    """Nobody, who is never looked at."""
+
+    def check_by(self, at_ms: int) -> None: ...
+
+
 def way_out(bench: Bench, write: Callable[[bytes], None] | None = None) -> Outbound:
     """A session's way out, to a link that tells the bench unless there is a `write`."""
     store, _ = MemoryStorage().open()
     link = Written(write or (lambda data: bench.happened.append(f"wrote {data.decode()}")))
-    return Outbound(link, bench.commit, store, bench.clock, 1, lambda _: None)
+    return Outbound(link, bench.commit, store, bench.clock, 1, Unchecked())
 
 
 def test_connections_are_written_to_after_the_commit_of_their_turn(bench: Bench) -> None:

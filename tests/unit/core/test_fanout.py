@@ -23,7 +23,7 @@ class Place:
         self.alice = self.sessions.come(ALICE, "alice", DEVICE)
         registry.seat(self.alice.outbound.inbox, [(GROUP, 4)])
         self.stream = Stream(self.alice.outbound.inbox, DEVICE, GROUP, 0, EVERYTHING, hides=False)
-        self.alice.outbound.window.streams[GROUP] = self.stream
+        self.alice.outbound.window.open(self.stream)
         self.fanout = Fanout(registry)
 
     def frames(self) -> list[bytes]:

@@ -24,7 +24,8 @@ class WindowMachine(RuleBasedStateMachine):
         self.window = Window(LIMIT)
         inbox = Inbox(1, "bob")
         self.streams = {c: Stream(inbox, 7, c, 0, EVERYTHING, hides=False) for c in CONVERSATIONS}
-        self.window.streams.update(self.streams)
+        for stream in self.streams.values():
+            self.window.open(stream)
         self.last = dict.fromkeys(CONVERSATIONS, 0)
         self.unacked: list[tuple[int, int]] = []
         self.passed: set[tuple[int, int]] = set()  # sent by this device, or not for its user to see

@@ -143,29 +143,25 @@ class Backlog:
     async def _stream(self, conversation: int) -> Stream:
         """The stream, which knows what its user may see."""
         outbound = self._outbound
-        streams, inbox = outbound.window.streams, outbound.inbox
-        stream = streams.get(conversation)
+        inbox, stream = outbound.inbox, outbound.window.streams.get(conversation)
         while stream is None or stream.stale:
             seatings = inbox.seatings
             place = await self._store.position(outbound.user, outbound.device, conversation)
             if stream is None:
-                inbox.delivered[conversation] = max(inbox.delivered.get(conversation, 0), place.delivered)
+                inbox.note_delivered(conversation, place.delivered)
                 stream = Stream(inbox, outbound.device, conversation, place.cursor, place.visible, hides=place.hides)
-                streams[conversation] = stream
+                outbound.window.open(stream)
             stream.visible, stream.hides = place.visible, place.hides
             stream.stale = seatings != inbox.seatings  # changed while the store was read
         return stream
 
 
 class NoBacklog:
-    """That of a connection which is gone. It refers to nobody, so that no cycle is left to the garbage collector."""
+    """That of who is owed nothing, most of the time nearly everybody; and of a connection which is gone."""
 
     __slots__ = ()
 
     owed: Final[dict[int, bool]] = {}
-
-    def owe(self, conversation: int) -> None:
-        """Nothing is owed any more."""
 
     def carry_on(self) -> None:
         """There is nothing to push."""

@@ -219,7 +219,7 @@ class Fanout:
         inbox, conversation, seq = stream.inbox, stream.conversation, stream.acked_foreign
         if conversation < GROUPS_END or seq <= inbox.delivered.get(conversation, 0):
             return
-        inbox.delivered[conversation] = seq
+        inbox.note_delivered(conversation, seq)
         if self._ring is not None:
             self._ring.delivered(inbox.user, conversation, seq)
         sender = peer_of(conversation, inbox.user)

@@ -1,8 +1,8 @@
 """One session's way out: frames are collected here, and written once per turn."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.backlog import NO_BACKLOG, Backlog, NoBacklog
@@ -18,15 +18,23 @@ EARLY: Final = 128  # messages of one stream, counted from its position, that wa
 EARLY_MS: Final = 100  # how long: other lanes and nodes may tell of a later message first; some turns of a busy loop
 
 
+class Checked(Protocol):
+    """Who is looked at again when something may be due: the session."""
+
+    def check_by(self, at_ms: int) -> None:
+        """See to it that this happens soon after `at_ms`."""
+
+
 class Outbound:
     """What a device is sent: answers always, messages as far as its window and its reading allow."""
 
     __slots__ = (
-        "_check_by",
+        "_checked",
         "_early",
         "_frames",
         "_link",
         "_scheduler",
+        "_store",
         "_touched",
         "backlog",
         "commit",
@@ -41,17 +49,18 @@ class Outbound:
     inbox: "Inbox"
 
     def __init__(
-        self, link: Link, commit: GroupCommit, store: Store, scheduler: Scheduler, window: int, check_by: Callable[[int], None]
+        self, link: Link, commit: GroupCommit, store: Store, scheduler: Scheduler, window: int, checked: Checked
     ) -> None:
         self._link = link
+        self._store = store
         self._scheduler = scheduler
         self._early = EARLY if store.shared else 0  # else the order in which it is told is that of the log
         self.commit = commit
-        self._check_by = check_by
+        self._checked = checked
         self._frames: list[bytes] = []
         self._touched = False
         self.window = Window(window)
-        self.backlog: Backlog | NoBacklog = Backlog(self, store, scheduler)
+        self.backlog: Backlog | NoBacklog = NO_BACKLOG  # until there is one
         self.user = 0
         self.device = 0
         self.live = False  # logged in, and not ended
@@ -66,7 +75,7 @@ class Outbound:
 
     def link_lost(self) -> None:
         """The connection is gone: refer to its session no more, so that no cycle is left to the garbage collector."""
-        self._check_by = _never
+        self._checked = _NOBODY
         self.backlog = NO_BACKLOG
 
     # -- frames
@@ -124,7 +133,7 @@ class Outbound:
                     self.commit.move_cursor(stream)
             elif len(window.awaited) + len(run.msgids) <= window.limit and not self.paused:
                 if window.push(stream, run.seqs, run.msgids, run.seqs if run.sender == self.user else (), now_ms):
-                    self._check_by(stream.repush_ms)
+                    self._checked.check_by(stream.repush_ms)
                 self.commit.figures.pushes += len(run.msgids)
                 self.write(run.frames)
             else:
@@ -183,8 +192,12 @@ class Outbound:
 
     def owe(self, conversation: int) -> None:
         """There is something in this conversation that the device has not got: the backlog reads it."""
-        self.backlog.owe(conversation)
-        self.touch()
+        if self.live:
+            backlog = self.backlog
+            if isinstance(backlog, NoBacklog):
+                self.backlog = backlog = Backlog(self, self._store, self._scheduler)
+            backlog.owe(conversation)
+            self.touch()
 
     def owe_as_found(self, conversation: int) -> None:
         """Likewise, by what the store says: where we know of nothing more that the user may see, he has come back since."""
@@ -199,7 +212,7 @@ class Outbound:
         """Messages of the backlog, and their frames; `own` are the seqs that the user has sent himself."""
         self.commit.figures.pushes += len(seqs)
         if self.window.push(stream, seqs, msgids, own, now_ms):
-            self._check_by(stream.repush_ms)
+            self._checked.check_by(stream.repush_ms)
         self._frames.append(frames)
 
     def skip(self, stream: Stream, seq: int) -> None:
@@ -247,5 +260,12 @@ class Outbound:
             self.owe(stream.conversation)
 
 
-def _never(_: int) -> None:
-    """Nothing is to be looked at any more."""
+class _Nobody:
+    """The connection is gone: nothing is due any more."""
+
+    __slots__ = ()
+
+    def check_by(self, at_ms: int) -> None: ...
+
+
+_NOBODY: Final = _Nobody()

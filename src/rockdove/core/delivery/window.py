@@ -64,6 +64,9 @@ class Stream:
         self.early.clear()
 
 
+_NOTHING: Final[dict[int, Stream]] = {}  # of the many who are connected and silent; never changed
+
+
 class Window:
     """The pushes of one session that await their ack."""
 
@@ -71,8 +74,14 @@ class Window:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.streams: dict[int, Stream] = {}  # by conversation
-        self.awaited: dict[int, Stream] = {}  # by msgid, oldest first: where it stands in `msgids`
+        self.streams = _NOTHING  # by conversation
+        self.awaited = _NOTHING  # by msgid, oldest first: where it stands in `msgids`
+
+    def open(self, stream: Stream) -> None:
+        """The session has another conversation."""
+        if self.streams is _NOTHING:
+            self.streams, self.awaited = {}, {}
+        self.streams[stream.conversation] = stream
 
     @property
     def room(self) -> int:
