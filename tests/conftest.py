@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from rockdove.store.postgres.database import open_database
 from tests.engines.nats import NatsServer
 from tests.engines.postgres import PostgresServer
 from tests.process import ServerProcess, add_users
+
+settings.register_profile("untimed", settings.default, deadline=None)  # a busy machine is no fault of what is tested
+settings.load_profile("untimed")
 
 
 class StartServer(Protocol):

@@ -33,7 +33,7 @@ def pushed(body: bytes, sender: str, msgid: int, seq: int) -> bytes:
     return unframed(frame)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # the machine may be busy
+@settings(suppress_health_check=[HealthCheck.too_slow])  # the machine may be busy
 @given(MARKS, IDS, IDS, SEQS, CHATS, st.integers(SMALLEST, 9000))
 def test_what_is_sent_is_read_from_the_push(mark: Mark, seqid: int, msgid: int, seq: int, chat: pb.Chat, size: int) -> None:
     one = template(chat, size)

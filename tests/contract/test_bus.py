@@ -42,7 +42,7 @@ Deed = tuple[str, int, str]  # what is done, by which node, and the topic
 DEEDS = st.lists(st.tuples(st.sampled_from(["attend", "leave", "ring", "ring"]), st.integers(0, 2), st.sampled_from(TOPICS)))
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DEEDS)
 def test_each_hears_what_the_others_ring_where_he_attends_once_and_in_order(play: Play, deeds: list[Deed]) -> None:
     async def scenario(exchange: Exchange) -> None:

@@ -26,5 +26,5 @@ def make_moving(postgres: PostgresServer, migrated: str, template: Path, tmp_pat
 def test_a_moved_store_does_what_the_model_says(
     make_moving: Callable[[], Backend], machine: Callable[[Callable[[], Backend]], StoreMachine]
 ) -> None:
-    sizes = settings(max_examples=12, stateful_step_count=30, deadline=None)
+    sizes = settings(max_examples=12, stateful_step_count=30)
     run_state_machine_as_test(lambda: machine(make_moving), settings=sizes)

@@ -381,7 +381,7 @@ class History:
 
 def test_a_search_finds_what_looking_at_every_message_finds(make_backend: MakeBackend, examples: int) -> None:
     @given(data=st.data(), events=st.lists(EVENTS, min_size=5, max_size=30), limit=st.integers(1, 5))
-    @settings(max_examples=examples * 3 // 5, deadline=None)
+    @settings(max_examples=examples * 3 // 5)
     def find(data: st.DataObject, events: list[tuple[object, ...]], limit: int) -> None:
         with closing(make_backend()) as backend:
             history = History(Town(backend))

@@ -20,7 +20,7 @@ MAX_SEQID = (1 << 64) - 1
 
 
 def test_store_does_what_the_model_says(make_backend: MakeBackend, examples: int) -> None:
-    sizes = settings(max_examples=examples, stateful_step_count=30, deadline=None)
+    sizes = settings(max_examples=examples, stateful_step_count=30)
     run_state_machine_as_test(lambda: StoreMachine(make_backend), settings=sizes)
 
 

@@ -16,7 +16,7 @@ from tests.protocol.client import PASSWORD
 from tests.protocol.virtual import START_MS
 from tests.raw import framed
 
-fuzzing = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+fuzzing = settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow])
 
 msgids = st.integers(0, 9).map(lambda n: first_msgid(START_MS) + n * STEP)  # of what was stored first
 u64 = st.one_of(msgids, st.integers(0, 3), st.sampled_from([2**32, 2**63 - 1, 2**63, 2**64 - 1]), st.integers(0, 2**64 - 1))

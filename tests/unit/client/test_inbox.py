@@ -148,7 +148,7 @@ class Run:
         self.take()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(seed=st.integers(0, 2**32))
 def test_each_message_once_and_in_order_whatever_happens(seed: int) -> None:
     choice = random.Random(seed)

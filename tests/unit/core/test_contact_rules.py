@@ -233,7 +233,7 @@ def test_contacts_are_as_the_model_of_them(kind: str, tmp_path: Path, template: 
     numbers = count()
     run_state_machine_as_test(
         lambda: ContactMachine(lambda: BACKENDS[kind](tmp_path / f"data{next(numbers)}", template)),
-        settings=settings(max_examples=60, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)),
+        settings=settings(max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck)),
     )
 
 

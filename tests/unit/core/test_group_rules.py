@@ -389,7 +389,5 @@ def test_groups_are_as_the_model_of_them(
     numbers = count()
     run_state_machine_as_test(
         lambda: GroupMachine(lambda: BACKENDS[kind](tmp_path / f"data{next(numbers)}", template)),
-        settings=settings(
-            max_examples=examples, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=examples, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )
