@@ -15,7 +15,7 @@ SOON_MS: Final = 5  # before the next step, when there is more
 SOME_MS: Final = 200  # while messages come in: it is cheaper to take several
 IDLE_MS: Final = 1_000
 BUSY_MS: Final = 250
-BUSY_PER_MS: Final = 4  # messages stored per ms, from which on the node has better things to do: no step could keep up
+BUSY_PER_MS: Final = 1  # messages stored per ms, from which on the node has better things to do: no step could keep up
 LOOK_MS: Final = 100  # how long it is counted how many are stored
 
 
