@@ -14,7 +14,7 @@ from tests.simulation.checker import violations
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.world import World
 
-SEEDS = 2_000
+SEEDS = 3_000
 CHUNK = 100  # seeds in one test
 SEEDS_FOR_A_MUTANT = 1_000
 
