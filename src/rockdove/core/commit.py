@@ -53,6 +53,7 @@ class GroupCommit:
         self._cursor_timer = False  # whether they will be written later
         self._cursors_now = False  # whether they are written with this turn
         self._cursors_of = set[int]()  # users whose are
+        self._refused_of = set[int]()  # users some of whose cursors the store could not take yet
         self._cursors_due = 0  # so many of them, the first ones, are written with this turn and the next ones
         self._armed = False
         self.unavailable = False  # the store refused the last batch
@@ -75,8 +76,8 @@ class GroupCommit:
         return self._committing is not None and self._news is None
 
     def collects_of(self, user: int) -> bool:
-        """Whether something waits for its commit: anything, or a cursor of this user."""
-        return bool(self._full or self._batch) or any(stream.inbox.user == user for stream in self._acked)
+        """Whether something waits for its commit: anything, or cursors of this user that are not merely waiting for company."""
+        return bool(self._full or self._batch) or user in self._cursors_of or user in self._refused_of
 
     def stop(self) -> None:
         """Commit, and so acknowledge, nothing more: the store is not to be trusted."""
@@ -240,6 +241,8 @@ class GroupCommit:
                 self.unavailable = False
                 self._log.info("store_available")
             self._count(batch, acked)
+            if self._refused_of:
+                self._refused_of &= {stream.inbox.user for stream in self._acked}
             self._tell_on(self._telling(batch, then, acked))
         else:
             self._committing = None
@@ -326,6 +329,7 @@ class GroupCommit:
                     self._tell(change.done, change, error)
         if acked:
             self._acked |= acked
+            self._refused_of.update(stream.inbox.user for stream in acked)
             self._cursors_due = 0
             if not self._cursor_timer:
                 self._write_cursors_later(RETRY_DELAY_MS)

@@ -21,9 +21,6 @@ class Route(NamedTuple):
     permit: Permit | None  # that each message must ask
 
 
-NO_ROUTES: Final[dict[bytes, Route]] = {}  # who has just come; never changed
-
-
 def take_plain(session: "Session", decoder: "FrameDecoder", limit: int, now_ms: int) -> int:
     """Take the plain frames that stand first, at most `limit` of them. Returns how many they were.
 

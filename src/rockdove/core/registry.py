@@ -4,13 +4,13 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import count
 from typing import TYPE_CHECKING, Final
 
+from rockdove.core.empty import EMPTY
 from rockdove.core.topics import group_topic, user_topic
 
 if TYPE_CHECKING:
     from rockdove.core.session import Session
 
 _NONE: Final = frozenset[int]()  # an empty set of one's own takes 200 bytes
-_NOWHERE: Final[dict[int, int]] = {}  # never changed
 
 
 class Inbox:
@@ -22,14 +22,14 @@ class Inbox:
         self.user = user
         self.name = name
         self.sessions: list[Session] = []
-        self.delivered = _NOWHERE  # by conversation: up to where somebody was told that this user has it
+        self.delivered: dict[int, int] = EMPTY  # by conversation: up to where somebody was told that this user has it
         self.groups = _NONE  # that he is a member of
         self.seated = False  # whether `groups` holds all of them
         self.seatings = 0  # how often he came into a group or went; who reads the store meanwhile reads it again
 
     def note_delivered(self, conversation: int, seq: int) -> None:
         """The user has the conversation up to there, and somebody was told."""
-        if self.delivered is _NOWHERE:
+        if self.delivered is EMPTY:
             self.delivered = {}
         self.delivered[conversation] = max(seq, self.delivered.get(conversation, 0))
 

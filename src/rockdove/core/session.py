@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Final
 from rockdove.core.commit import GroupCommit
 from rockdove.core.delivery.outbound import Outbound
 from rockdove.core.delivery.window import NEVER
+from rockdove.core.empty import EMPTY
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable
 from rockdove.core.login import Admission
 from rockdove.core.opening import Opening
-from rockdove.core.plain import NO_ROUTES, take_plain
+from rockdove.core.plain import Route, take_plain
 from rockdove.core.ports import Link, Permit
 from rockdove.core.quota import MessageRate
 from rockdove.core.records import Device, Draft, DraftRun, Outcome, Tenant
@@ -113,7 +114,7 @@ class Session:
         self.connected_ms = now_ms  # when that came
         self.login = 0  # the number of this login of the device, in a shared store
         self.rate: MessageRate | None = None
-        self.routes = NO_ROUTES  # by plain.receiver; another dict makes all be asked again
+        self.routes: dict[bytes, Route] = EMPTY  # by plain.receiver; another dict makes all be asked again
         self.texts = SCANNERS[0]  # the one that the last text was for
         self.check_ms = NEVER
         self.check_slot = -1
@@ -253,7 +254,7 @@ class Session:
     def use_settings_of(self, tenant: Tenant, now_ms: int) -> None:
         """The tenant's settings were read, perhaps anew."""
         self.tenant = tenant
-        self.routes = NO_ROUTES
+        self.routes = EMPTY
         if self.rate is None or self.rate.per_second != tenant.messages_per_second:
             self.rate = MessageRate(tenant.messages_per_second, now_ms) if tenant.messages_per_second else None
 
@@ -318,7 +319,7 @@ class Session:
         self.uncommitted -= 1
         if self._missing is None:
             self._missing = draft.seqid, self._node.scheduler.now_ms() + OVERTAKING_MS
-            self.routes = NO_ROUTES  # each is looked at
+            self.routes = EMPTY  # each is looked at
         self.outbound.write(codec.response(draft.seqid, code=pb.UNAVAILABLE, reason=NOT_STORED))
 
     def in_turn(self, seqid: int, now_ms: int) -> bool:

@@ -1,9 +1,9 @@
 """May those who are here still be here? Accounts, devices and tenants change while sessions last."""
 
 from rockdove.core.directory import Directory
+from rockdove.core.empty import EMPTY
 from rockdove.core.errors import REPLACED, StoreUnavailable
 from rockdove.core.holding import Holding
-from rockdove.core.plain import NO_ROUTES
 from rockdove.core.ports import Accounts, Scheduler, Store
 from rockdove.core.records import AccountChanges, UserState
 from rockdove.core.registry import Registry
@@ -74,7 +74,7 @@ class Standing:
     async def _apply(self, changes: AccountChanges) -> None:
         self._directory.forget()
         for session in self._registry:
-            session.routes = NO_ROUTES
+            session.routes = EMPTY
             if session.user in changes.users:
                 await self.recheck(session)
         if changes.tenants:

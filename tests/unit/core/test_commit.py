@@ -250,8 +250,10 @@ def test_nobody_waits_for_the_cursors_of_others(bench: Bench) -> None:
     bench.commit.move_cursor(stream(1))
     theirs = Stream(Inbox(2, "carol"), 8, CONVERSATION, 5, EVERYTHING, hides=False)
     bench.commit.move_cursor(theirs)
-    assert bench.commit.collects_of(1)
+    assert not bench.commit.collects_of(1)
     bench.commit.write_cursors_of(1)
+    assert bench.commit.collects_of(1)
+    assert not bench.commit.collects_of(2)
     bench.then("then")
     bench.clock.settle()
     assert (bench.disk.batches[0].cursors, bench.happened) == ({(7, CONVERSATION): 1}, ["acked 1", "then OK"])
@@ -275,10 +277,12 @@ def test_cursors_that_could_not_be_written_are_written_later_as_they_are_then(be
     bench.commit.move_cursor(moving)
     bench.clock.advance(CURSOR_DELAY_MS)
     assert bench.happened == []
+    assert bench.commit.collects_of(1)
     moving.cursor = 2
     bench.disk.at_once = True
     bench.clock.advance(RETRY_DELAY_MS)
     assert bench.happened == ["acked 2"]
+    assert not bench.commit.collects_of(1)
     assert bench.disk.batches[-1].cursors == {(7, CONVERSATION): 2}
 
 

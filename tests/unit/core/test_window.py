@@ -149,6 +149,7 @@ TestWindow = WindowMachine.TestCase
 def test_a_message_that_the_user_may_see_only_now_takes_its_place_among_those_that_come_again() -> None:
     window = Window(10)
     stream = Stream(Inbox(1, "bob"), 7, 11, 0, EVERYTHING, hides=False)
+    window.open(stream)
     window.push(stream, [1], [100], [], 0)
     window.leap(stream, 2)
     window.push(stream, [3, 4], [300, 400], [4], 0)

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
+from rockdove.core.empty import EMPTY
 from rockdove.core.records import Spans
 from rockdove.wire.limits import REPUSH_MS
 
@@ -64,9 +65,6 @@ class Stream:
         self.early.clear()
 
 
-_NOTHING: Final[dict[int, Stream]] = {}  # of the many who are connected and silent; never changed
-
-
 class Window:
     """The pushes of one session that await their ack."""
 
@@ -74,12 +72,12 @@ class Window:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.streams = _NOTHING  # by conversation
-        self.awaited = _NOTHING  # by msgid, oldest first: where it stands in `msgids`
+        self.streams: dict[int, Stream] = EMPTY  # by conversation
+        self.awaited: dict[int, Stream] = EMPTY  # by msgid, oldest first: where it stands in `msgids`
 
     def open(self, stream: Stream) -> None:
         """The session has another conversation."""
-        if self.streams is _NOTHING:
+        if self.streams is EMPTY:
             self.streams, self.awaited = {}, {}
         self.streams[stream.conversation] = stream
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Final
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.delivery.presence import PresenceNews
 from rockdove.core.directory import Directory
+from rockdove.core.empty import EMPTY
 from rockdove.core.errors import invalid
-from rockdove.core.plain import NO_ROUTES
 from rockdove.core.ports import Store
 from rockdove.core.records import Contact, User
 from rockdove.core.registry import Registry
@@ -98,7 +98,7 @@ class ContactService:
         """What may end somebody's permission to write: from here on every message between the two asks for it anew."""
         for user in (session.user, peer.id):
             for live in self._registry.sessions(user):
-                live.routes = NO_ROUTES
+                live.routes = EMPTY
         return self._pending(session, peer, rule)
 
     def _pending(self, session: "Session", peer: User, rule: ContactRule) -> Pending:

@@ -7,9 +7,10 @@ from google.protobuf.message import Message
 
 from rockdove.core.delivery.fanout import Fanout
 from rockdove.core.directory import Directory
+from rockdove.core.empty import EMPTY
 from rockdove.core.errors import REUSED_SEQID, Refusal, StoreUnavailable, invalid
 from rockdove.core.msgid import MsgidSource, timestamp_field
-from rockdove.core.plain import FRAME_MARGIN, NO_ROUTES, Route
+from rockdove.core.plain import FRAME_MARGIN, Route
 from rockdove.core.ports import Permit, Rule, Scheduler, Store
 from rockdove.core.records import GROUPS_END, Change, Draft, Outcome, digest_of, single_conversation
 from rockdove.core.rules.amending import Edit, React, Recall
@@ -122,7 +123,7 @@ class MessageService:
         return None
 
     def _take(self, session: "Session", message: pb.Message, draft: Draft) -> None:
-        if session.routes is NO_ROUTES or len(session.routes) >= ROUTES:
+        if session.routes is EMPTY or len(session.routes) >= ROUTES:
             session.routes = {}
         receiver = plain.receiver(message.to.encode(), group=message.chat == pb.GROUP_CHAT)
         if message.chat == pb.SINGLE and not self._store.shared:
