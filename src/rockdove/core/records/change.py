@@ -262,15 +262,15 @@ class Batch:
 
         What was joined is unfolded in the batch that it is of, whose messages are told of.
         """
+        gone = set(runs)
         if self.parts:
             for part in self.parts:
-                part.unfold([run for run in part.runs if run in runs])
+                part.unfold([run for run in part.runs if run in gone])
             self._collect()
             if self.msgids is not None:
                 self.number(self.msgids)
             return
         drafts = [draft for run in runs for draft in run.drafts()]
-        gone = set(runs)
         self.runs = [run for run in self.runs if run not in gone]
         self.messages[:0] = drafts
         self.changes = [(index + len(drafts), change) for index, change in self.changes]
