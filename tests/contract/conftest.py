@@ -10,11 +10,13 @@ from typing import Final
 
 import pytest
 
+from rockdove.core.records import NO_RETENTION
 from rockdove.store.postgres.accounts import PostgresAccounts
 from rockdove.store.postgres.database import open_database as open_postgres
 from rockdove.store.sqlite.accounts import SqliteAccounts
 from rockdove.store.sqlite.database import open_database
-from tests.contract.backends import BACKENDS, Backend, add_accounts
+from tests.contract.backends import BACKENDS, TENANTS, Backend, add_accounts
+from tests.contract.desk import Desk
 from tests.contract.postgres_backend import BREAKDOWNS, PostgresBackend
 from tests.engines.postgres import PostgresServer
 
@@ -79,3 +81,19 @@ def breakable(request: pytest.FixtureRequest) -> Iterator[Backend]:
     """A new store whose commits can be made to fail."""
     with closing(_maker(request.param, request)()) as backend:
         yield backend
+
+
+@pytest.fixture
+def desk(backend: Backend) -> Desk:
+    return Desk(backend)
+
+
+@pytest.fixture
+def short_desk(backend: Backend) -> Desk:
+    """Where messages do not stay for ever."""
+    return Desk(backend, *TENANTS[NO_RETENTION][:2])
+
+
+@pytest.fixture
+def failing_desk(breakable: Backend) -> Desk:
+    return Desk(breakable)

@@ -40,16 +40,6 @@ from tests.contract.model import draft_of
 GROUP = 1  # the conversation of the first group
 
 
-@pytest.fixture
-def desk(backend: Backend) -> Desk:
-    return Desk(backend)
-
-
-@pytest.fixture
-def failing_desk(breakable: Backend) -> Desk:
-    return Desk(breakable)
-
-
 def batch_of(*drafts: Draft, change: Change | None = None) -> Batch:
     """The messages, then the change."""
     batch = Batch()

@@ -3,30 +3,15 @@
 from asyncio import run
 from collections.abc import Sequence
 
-import pytest
-
 from rockdove.core.msgid import MsgidSource
-from rockdove.core.records import NO_RETENTION, Batch, Draft, DraftRun, Outcome, Rewrite, Stored
+from rockdove.core.records import Batch, Draft, DraftRun, Outcome, Rewrite, Stored
 from rockdove.wire import codec
-from tests.contract.backends import TENANTS, Backend
 from tests.contract.desk import Desk
 from tests.contract.machine import EVERYTHING, START_MS, commit
 from tests.contract.model import draft_of, each_of
-from tests.contract.test_store import cut
 
 MANY = 150  # more than what lies in one row of any store
 NODE = 1
-
-
-@pytest.fixture
-def desk(backend: Backend) -> Desk:
-    return Desk(backend)
-
-
-@pytest.fixture
-def short_desk(backend: Backend) -> Desk:
-    """Where messages do not stay for ever."""
-    return Desk(backend, *TENANTS[NO_RETENTION][:2])
 
 
 def drafts_of(desk: Desk, seqids: Sequence[int], words: str) -> list[Draft]:
@@ -61,7 +46,7 @@ def test_pages_begin_and_end_anywhere(short_desk: Desk) -> None:
     desk = short_desk
     sent = [stored_of(desk, draft) for draft in (*send(desk, range(1, MANY + 1)), *send(desk, range(MANY + 1, 2 * MANY)))]
     for first in (1, 40):
-        cut(desk, through=first - 1)
+        desk.cut(through=first - 1)
         left = sent[first - 1 :]
         for after in (0, 1, 39, 41, 63, 64, 149, 150, 298, 299, 1 << 62):
             for limit in (1, 2, 70, EVERYTHING):
@@ -134,7 +119,7 @@ def test_one_that_is_rewritten_leaves_the_others_as_they_were(desk: Desk) -> Non
 def test_keys_of_those_that_were_cut_are_known_until_they_are_forgotten(short_desk: Desk) -> None:
     desk = short_desk
     sent = send(desk, range(1, 31))
-    cut(desk, through=20)
+    desk.cut(through=20)
     assert desk.seqs() == list(range(21, 31))
     assert desk.unread() == 10
     assert {draft.outcome for draft in send(desk, range(1, 31))} == {Outcome.RETRY}

@@ -8,9 +8,9 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from rockdove.core.errors import StoreUnavailable
-from rockdove.core.records import NO_RETENTION, Batch, Caller, Draft, Outcome, Position
+from rockdove.core.records import Batch, Caller, Draft, Outcome, Position
 from rockdove.wire import im_pb2 as pb
-from tests.contract.backends import AT_COMMIT, TENANTS, Backend
+from tests.contract.backends import AT_COMMIT
 from tests.contract.conftest import MakeBackend
 from tests.contract.desk import STEP, Desk
 from tests.contract.machine import EVERYTHING, START_MS, StoreMachine, commit
@@ -22,22 +22,6 @@ MAX_SEQID = (1 << 64) - 1
 def test_store_does_what_the_model_says(make_backend: MakeBackend, examples: int) -> None:
     sizes = settings(max_examples=examples, stateful_step_count=30)
     run_state_machine_as_test(lambda: StoreMachine(make_backend), settings=sizes)
-
-
-@pytest.fixture
-def desk(backend: Backend) -> Desk:
-    return Desk(backend)
-
-
-@pytest.fixture
-def short_desk(backend: Backend) -> Desk:
-    """Where messages do not stay for ever."""
-    return Desk(backend, *TENANTS[NO_RETENTION][:2])
-
-
-@pytest.fixture
-def failing_desk(breakable: Backend) -> Desk:
-    return Desk(breakable)
 
 
 # ---------------------------------------------------------------- messages (protocol §1, §4)
@@ -106,7 +90,7 @@ def test_retry_is_found_after_the_message_was_cut_until_its_key_is_forgotten(sho
     desk = short_desk
     first = desk.send(1)
     desk.send(0)
-    cut(desk, through=first.seq)
+    desk.cut(through=first.seq)
     desk.backend.restart(clean=True)
     assert desk.send(1).outcome is Outcome.RETRY
     run(desk.store.forget_requests(first.msgid, EVERYTHING))
@@ -125,7 +109,7 @@ def test_seqs_and_msgids_go_on_after_everything_was_cut(short_desk: Desk) -> Non
     desk = short_desk
     for _ in range(9):
         last = desk.send(0)
-    cut(desk, through=last.seq)
+    desk.cut(through=last.seq)
     desk.backend.restart(clean=True)
     assert desk.store.last_msgid == last.msgid
     assert run(desk.store.last_seq(desk.talk)) == 9
@@ -135,19 +119,9 @@ def test_seqs_and_msgids_go_on_after_everything_was_cut(short_desk: Desk) -> Non
 def test_summary_of_a_conversation_that_was_cut_says_how_far_it_went(short_desk: Desk) -> None:
     desk = short_desk
     last = desk.send(0)
-    cut(desk, through=last.seq)
+    desk.cut(through=last.seq)
     (summary,) = run(desk.store.summaries(desk.writer.id, desk.phone, None, 10))
     assert (summary.last_seq, summary.last_msgid, summary.last, summary.unread) == (1, last.msgid, b"", 0)
-
-
-def cut(desk: Desk, through: int) -> None:
-    """Cut to that seq. What is too new to be cut yet may be cut after spans were looked at, as is done regularly."""
-    for _ in range(100):
-        run(desk.store.cut(desk.talk, through, 1 << 62, EVERYTHING))
-        (span,) = run(desk.store.spans(0, 0, EVERYTHING))
-        if span.first_seq == through + 1 and span.last_seq >= through:
-            return
-    raise AssertionError("it is never cut")
 
 
 # ---------------------------------------------------------------- devices and cursors (protocol §5)
